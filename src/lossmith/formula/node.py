@@ -1,0 +1,396 @@
+"""The expression graph in which every formula is written, and its whole vocabulary.
+
+Comes in: operation names and smaller nodes. Goes out: frozen, hash-consed nodes: two equal expressions are one object.
+Nodes carry exact meaning only; how an operation is computed safely in floats is said elsewhere (`stable`).
+Nothing is simplified at construction: `0*z` stays `0*z`, because it must be NaN where `z` is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, cast
+from weakref import WeakValueDictionary
+
+from lossmith.errors import FormulaError
+
+Axis: TypeAlias = Literal["example", "class", "group"]
+Role: TypeAlias = Literal["target", "raw", "prediction", "parameter", "column", "weight"]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One word of the vocabulary: `arity` arguments, exact `meaning` in plain maths."""
+
+    name: str
+    arity: int
+    meaning: str
+    commutative: bool = False
+    reduces: Axis | None = None
+    boolean: bool = False
+
+
+def _table(*rows: Operation) -> dict[str, Operation]:
+    return {row.name: row for row in rows}
+
+
+OPERATIONS: Final[dict[str, Operation]] = _table(
+    # leaves
+    Operation("constant", 0, "an exact floating-point number"),
+    Operation("symbol", 0, "a target, raw prediction, prediction, parameter, column or weight"),
+    # arithmetic
+    Operation("add", 2, "a + b", commutative=True),
+    Operation("subtract", 2, "a - b"),
+    Operation("multiply", 2, "a * b", commutative=True),
+    Operation("divide", 2, "a / b"),
+    Operation("negative", 1, "-a"),
+    Operation("power", 2, "a ** b"),
+    # elementary functions
+    Operation("exp", 1, "e ** a"),
+    Operation("expm1", 1, "e ** a - 1"),
+    Operation("log", 1, "natural logarithm of a"),
+    Operation("log1p", 1, "log(1 + a)"),
+    Operation("sqrt", 1, "square root of a"),
+    Operation("tanh", 1, "hyperbolic tangent"),
+    Operation("cosh", 1, "hyperbolic cosine"),
+    Operation("sinh", 1, "hyperbolic sine"),
+    Operation("erf", 1, "error function"),
+    Operation("lgamma", 1, "log of the gamma function, a > 0"),
+    Operation("digamma", 1, "derivative of lgamma"),
+    Operation("trigamma", 1, "derivative of digamma"),
+    Operation("sin", 1, "sine"),
+    Operation("cos", 1, "cosine"),
+    Operation("abs", 1, "|a|"),
+    Operation("sign", 1, "-1, 0 or 1"),
+    # choice
+    Operation("less", 2, "a < b", boolean=True),
+    Operation("less_equal", 2, "a <= b", boolean=True),
+    Operation("equal", 2, "a == b", commutative=True, boolean=True),
+    Operation("logical_and", 2, "a and b", commutative=True, boolean=True),
+    Operation("logical_or", 2, "a or b", commutative=True, boolean=True),
+    Operation("logical_not", 1, "not a", boolean=True),
+    Operation("where", 3, "b where a holds, else c"),
+    Operation("maximum", 2, "the larger of a and b", commutative=True),
+    Operation("minimum", 2, "the smaller of a and b", commutative=True),
+    Operation("stop_gradient", 1, "a, whose derivative counts as 0"),
+    # safe nodes: exact meaning here, floating-point forms in stable/forms.py
+    Operation("sigmoid", 1, "1 / (1 + e ** -a)"),
+    Operation("softplus", 1, "log(1 + e ** a)"),
+    Operation("sigmoid_power", 2, "sigmoid(a) ** b, b >= 0"),
+    Operation("log_cosh", 1, "log(cosh(a))"),
+    Operation("xlogy", 2, "a * log(b), and 0 where a = 0"),
+    Operation("xlog1py", 2, "a * log(1 + b), and 0 where a = 0"),
+    Operation("safe_divide", 2, "a / b, and 0 where a = 0"),
+    Operation("log_ratio", 2, "log(a / b)"),
+    Operation("scaled_exp", 2, "a * e ** b, and 0 where a = 0"),
+    Operation("exp_minus", 2, "e ** a - b"),
+    Operation("one_minus_scaled_exp", 2, "1 - a * e ** b"),
+    # classes: an argument with a class axis; the others keep it
+    Operation("class_sum", 1, "sum of a over the classes", reduces="class"),
+    Operation("class_max", 1, "largest a over the classes", reduces="class"),
+    Operation("class_logsumexp", 1, "log of the sum of e ** a over the classes", reduces="class"),
+    Operation("softmax", 1, "e ** a_k / sum of e ** a over the classes"),
+    Operation("log_softmax", 1, "a_k - log of the sum of e ** a over the classes"),
+    Operation("softmax_complement", 1, "1 - softmax(a)_k"),
+    Operation("softmax_complement_power", 2, "(1 - softmax(a)_k) ** b, b >= 0"),
+    Operation("class_others", 1, "sum of a over the other classes: class_sum(a) - a_k"),
+    # examples: weighted by sample_weight; rows of weight 0 are absent
+    Operation("example_sum", 1, "sum of w * a over the examples", reduces="example"),
+    Operation("example_mean", 1, "sum of w * a over sum of w", reduces="example"),
+    Operation("example_rms", 1, "sqrt(sum of w * a**2 over sum of w)", reduces="example"),
+    # the unweighted mean over a named axis of finished numbers: attr is the axis
+    Operation("axis_mean", 1, "unweighted mean over an axis of finished numbers"),
+)
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """What a leaf stands for: its name, its role, the axes it varies over, and its column in raw (for several heads)."""
+
+    name: str
+    role: Role
+    axes: frozenset[Axis]
+    position: int = 0
+
+
+Attribute: TypeAlias = float | str | Symbol | tuple[Axis, ...] | None
+
+
+class Node:
+    """One vertex of the graph. Create it by operators, by `lossmith.maths`, or by `make`; never by calling `Node`."""
+
+    __slots__ = ("__weakref__", "args", "attr", "axes", "op")
+    __array_priority__ = 1000
+
+    op: str
+    args: tuple[Node, ...]
+    attr: Attribute
+    axes: frozenset[Axis]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a formula is frozen; build a new one")
+
+    def __reduce__(self) -> tuple[Callable[..., Node], tuple[str, tuple[Node, ...], Attribute]]:
+        return make_from, (self.op, self.args, self.attr)
+
+    # Comparisons build nodes, so equality of nodes is identity (`is`) and the hash is the identity's.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Node:  # type: ignore[override]
+        return make("equal", self, as_node(other))
+
+    def __ne__(self, other: object) -> Node:  # type: ignore[override]
+        return make("logical_not", make("equal", self, as_node(other)))
+
+    def __lt__(self, other: object) -> Node:
+        return make("less", self, as_node(other))
+
+    def __le__(self, other: object) -> Node:
+        return make("less_equal", self, as_node(other))
+
+    def __gt__(self, other: object) -> Node:
+        return make("less", as_node(other), self)
+
+    def __ge__(self, other: object) -> Node:
+        return make("less_equal", as_node(other), self)
+
+    def __and__(self, other: object) -> Node:
+        return make("logical_and", self, as_node(other))
+
+    def __or__(self, other: object) -> Node:
+        return make("logical_or", self, as_node(other))
+
+    def __invert__(self) -> Node:
+        return make("logical_not", self)
+
+    def __add__(self, other: object) -> Node:
+        return make("add", self, as_node(other))
+
+    def __radd__(self, other: object) -> Node:
+        return make("add", as_node(other), self)
+
+    def __sub__(self, other: object) -> Node:
+        return make("subtract", self, as_node(other))
+
+    def __rsub__(self, other: object) -> Node:
+        return make("subtract", as_node(other), self)
+
+    def __mul__(self, other: object) -> Node:
+        return make("multiply", self, as_node(other))
+
+    def __rmul__(self, other: object) -> Node:
+        return make("multiply", as_node(other), self)
+
+    def __truediv__(self, other: object) -> Node:
+        return make("divide", self, as_node(other))
+
+    def __rtruediv__(self, other: object) -> Node:
+        return make("divide", as_node(other), self)
+
+    def __pow__(self, other: object) -> Node:
+        return make("power", self, as_node(other))
+
+    def __rpow__(self, other: object) -> Node:
+        return make("power", as_node(other), self)
+
+    def __neg__(self) -> Node:
+        return make("negative", self)
+
+    def __pos__(self) -> Node:
+        return self
+
+    def __abs__(self) -> Node:
+        return make("abs", self)
+
+    def __bool__(self) -> bool:
+        raise FormulaError(
+            "LM101",
+            "a formula has no truth value while it is being written: `if`, `and`, `or`, `not` and chained comparisons "
+            "cannot look at it. Use ls.where(condition, a, b), or &, |, ~ between comparisons.",
+        )
+
+    def __float__(self) -> float:
+        raise FormulaError(
+            "LM102",
+            "a formula has no number while it is being written. Use the functions of lossmith "
+            "(ls.log, ls.exp, ls.where ...) or NumPy's in place of those of `math`.",
+        )
+
+    def __iter__(self) -> Iterator[Node]:
+        raise FormulaError("LM103", "a formula cannot be taken apart by iteration. Use ls.over_classes(...) for classes.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **kwargs: object) -> Node:
+        return _from_ufunc(ufunc, method, inputs, kwargs)
+
+    def __repr__(self) -> str:
+        if self.op == "constant":
+            return repr(self.attr)
+        if isinstance(self.attr, Symbol):
+            return self.attr.name
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+_NODES: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
+
+
+def make(op: str, *args: Node, attr: Attribute = None) -> Node:
+    """The one way to create a node: checks the arity, derives the axes, and returns the existing equal node if any."""
+    return make_from(op, args, attr)
+
+
+def make_from(op: str, args: tuple[Node, ...], attr: Attribute = None) -> Node:
+    """`make` with the arguments as a tuple (also how nodes are unpickled)."""
+    row = OPERATIONS.get(op)
+    if row is None or len(args) != row.arity:
+        raise FormulaError("LM105", f"{op} with {len(args)} arguments is not in the vocabulary of formulas.")
+    exact = (attr.hex(), attr) if isinstance(attr, float) else attr
+    key = (op, exact, tuple(id(a) for a in args))
+    found = _NODES.get(key)
+    if found is not None:
+        return found
+    node = object.__new__(Node)
+    for name, value in (("op", op), ("args", args), ("attr", attr), ("axes", _axes(row, args, attr))):
+        object.__setattr__(node, name, value)
+    _NODES[key] = node
+    return node
+
+
+def _axes(row: Operation, args: tuple[Node, ...], attr: Attribute) -> frozenset[Axis]:
+    if isinstance(attr, Symbol):
+        return attr.axes
+    axes: frozenset[Axis] = frozenset().union(*(a.axes for a in args)) if args else frozenset()
+    if row.name == "axis_mean":
+        return axes - {cast(Axis, attr)}
+    if row.reduces is None:
+        return axes
+    kept = axes - {row.reduces}
+    return kept | frozenset(attr) if isinstance(attr, tuple) else kept
+
+
+def constant(value: float) -> Node:
+    """A number, kept exactly."""
+    return make("constant", attr=float(value))
+
+
+def symbol(name: str, role: Role, axes: Iterable[Axis] = (), position: int = 0) -> Node:
+    """A leaf with a role."""
+    return make("symbol", attr=Symbol(name, role, frozenset(axes), position))
+
+
+def as_node(value: object) -> Node:
+    """A node stays itself; a number becomes a constant; anything else is refused."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, bool):
+        return constant(float(value))
+    try:
+        number = float(cast(float, value))
+    except (TypeError, ValueError):
+        raise FormulaError(
+            "LM106", f"a formula is made of numbers and named values, found {type(value).__name__}: {value!r}."
+        ) from None
+    return constant(number)
+
+
+def symbol_of(node: Node) -> Symbol | None:
+    """The symbol of a leaf, or None."""
+    return node.attr if isinstance(node.attr, Symbol) else None
+
+
+def number_of(node: Node) -> float | None:
+    """The value of a constant, or None."""
+    return node.attr if isinstance(node.attr, float) else None
+
+
+def is_number(node: Node, value: float) -> bool:
+    """Whether the node is this constant."""
+    return number_of(node) == value
+
+
+def walk(*roots: Node) -> list[Node]:
+    """Every node under the roots, each once, arguments before what uses them."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if node in seen:
+            continue
+        if ready:
+            seen.add(node)
+            order.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((a, False) for a in reversed(node.args) if a not in seen)
+    return order
+
+
+def symbols(*roots: Node, role: Role | None = None) -> list[Node]:
+    """The leaves with a role under the roots, in order of first use."""
+    leaves = [n for n in walk(*roots) if isinstance(n.attr, Symbol)]
+    return [n for n in leaves if role is None or cast(Symbol, n.attr).role == role]
+
+
+def rebuild(root: Node, change: Callable[[Node, tuple[Node, ...]], Node]) -> Node:
+    """Rebuild the graph bottom-up: `change(old node, new arguments)` returns the new node."""
+    done: dict[Node, Node] = {}
+    for node in walk(root):
+        done[node] = change(node, tuple(done[a] for a in node.args))
+    return done[root]
+
+
+def substitute(root: Node, replacements: dict[Node, Node]) -> Node:
+    """Replace whole nodes (usually symbols) by other nodes."""
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        return replacements[node] if node in replacements else make_from(node.op, args, node.attr)
+
+    return rebuild(root, change)
+
+
+def fingerprint(*roots: Node) -> str:
+    """A hash of the meaning: equal for formulas that differ only in the order of commuting arguments."""
+    codes: dict[Node, str] = {}
+    for node in walk(*roots):
+        parts = [codes[a] for a in node.args]
+        if OPERATIONS[node.op].commutative:
+            parts.sort()
+        text = "|".join([node.op, _attribute_text(node.attr), *parts])
+        codes[node] = hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256("|".join(codes[r] for r in roots).encode()).hexdigest()
+
+
+def _attribute_text(attr: Attribute) -> str:
+    if isinstance(attr, float):
+        return attr.hex()
+    if isinstance(attr, Symbol):
+        return f"{attr.name}:{attr.role}:{','.join(sorted(attr.axes))}:{attr.position}"
+    return repr(attr)
+
+
+_UFUNCS: Final[dict[str, str]] = {
+    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide", "true_divide": "divide",
+    "negative": "negative", "power": "power", "float_power": "power", "exp": "exp", "expm1": "expm1", "log": "log",
+    "log1p": "log1p", "sqrt": "sqrt", "tanh": "tanh", "cosh": "cosh", "sinh": "sinh", "sin": "sin", "cos": "cos",
+    "absolute": "abs", "fabs": "abs", "sign": "sign", "less": "less", "less_equal": "less_equal", "equal": "equal",
+    "maximum": "maximum", "minimum": "minimum", "fmax": "maximum", "fmin": "minimum", "logical_and": "logical_and",
+    "logical_or": "logical_or", "logical_not": "logical_not", "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or", "invert": "logical_not",
+}  # fmt: skip
+_SWAPPED: Final[dict[str, str]] = {"greater": "less", "greater_equal": "less_equal"}
+
+
+def _from_ufunc(ufunc: Any, method: str, inputs: tuple[object, ...], kwargs: dict[str, object]) -> Node:
+    name = str(ufunc.__name__)
+    if method == "__call__" and not kwargs:
+        if name in _UFUNCS:
+            return make_from(_UFUNCS[name], tuple(as_node(x) for x in inputs))
+        if name in _SWAPPED:
+            return make_from(_SWAPPED[name], tuple(as_node(x) for x in reversed(inputs)))
+        if name == "square":
+            return as_node(inputs[0]) ** 2
+        if name == "logaddexp":
+            a, b = (as_node(x) for x in inputs)
+            return a + make("softplus", b - a)
+    raise FormulaError("LM107", f"numpy.{name} is not in the vocabulary of formulas; see lossmith.maths for what is.")

@@ -1,0 +1,88 @@
+"""From a plain Python function to a definition: call it once with nodes in the places of its arguments.
+
+Comes in: a function of named roles and parameters, and a declaration. Goes out: a `Definition`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lossmith.errors import FormulaError, did_you_mean
+from lossmith.formula.definition import Definition, Parameter, check_definition
+from lossmith.formula.node import Node, as_node, symbol
+from lossmith.formula.roles import Declaration, declare, roles
+from lossmith.numerics.interval import Interval, parse_interval
+
+Domain = Mapping[str, str | Interval]
+
+
+def trace(
+    function: Callable[..., Any],
+    declaration: Declaration,
+    *,
+    domain: Domain | None = None,
+    source: str | None = None,
+    name: str | None = None,
+    choices: Mapping[str, object] | None = None,
+) -> Definition:
+    """Call the function with nodes. `choices` are arguments passed as plain Python values (None, names, flags)."""
+    title = name or function.__name__
+    leaves = roles(declaration).leaves
+    fixed = dict(choices or {})
+    arguments: dict[str, object] = {}
+    parameters: list[Parameter] = []
+    for key, parameter in inspect.signature(function).parameters.items():
+        if key in leaves:
+            arguments[key] = leaves[key]
+        elif key in fixed or parameter.default is None:
+            arguments[key] = fixed.get(key)
+        else:
+            parameters.append(_parameter(title, key, parameter, leaves, domain or {}))
+            arguments[key] = symbol(key, "parameter")
+    formula = _call(title, function, arguments)
+    summary = inspect.getdoc(function) or ""
+    return check_definition(Definition(title, formula, declaration, tuple(parameters), source or "", summary))
+
+
+def _parameter(
+    title: str, key: str, parameter: inspect.Parameter, leaves: Mapping[str, Node], domain: Domain
+) -> Parameter:
+    if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        hint = did_you_mean(key, leaves) or f" Known here: {', '.join(leaves)}."
+        raise FormulaError(
+            "LM120",
+            f'{title}: the argument "{key}" is neither a role nor a parameter with a default.{hint} '
+            "Declare extra columns with columns=, or put it after * to leave it unbound.",
+        )
+    default = None if parameter.default is inspect.Parameter.empty else float(parameter.default)
+    given = domain.get(key, "real")
+    interval = given if isinstance(given, Interval) else parse_interval(given)
+    if default is not None and not interval.contains(default):
+        raise FormulaError("LM121", f"{title}: the default {key}={default:g} lies outside its domain {interval.text}.")
+    return Parameter(key, default, interval)
+
+
+def _call(title: str, function: Callable[..., Any], arguments: Mapping[str, object]) -> Node:
+    result = function(**arguments)
+    if result is None:
+        raise FormulaError("LM122", f"{title}: the function returned nothing; it must return its formula.")
+    return as_node(result)
+
+
+def define(
+    *,
+    target: str | Mapping[str, str],
+    link: str | None = None,
+    heads: Mapping[str, str] | None = None,
+    columns: tuple[str, ...] = (),
+    per: str | tuple[str, ...] | None = None,
+    class_axis: int | None = 1,
+    domain: Domain | None = None,
+    source: str | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Definition]:
+    """Decorator: a plain function becomes a `Definition` (`lossmith.define` wraps it further into a `Loss`)."""
+    declaration = declare(target, link, heads, columns, per, class_axis)
+    return lambda function: trace(function, declaration, domain=domain, source=source, name=name)
