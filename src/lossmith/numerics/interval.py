@@ -6,6 +6,7 @@ Comes in: two ends. Goes out: a frozen `Interval` that tests arrays and describe
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -113,3 +114,34 @@ DOMAINS: Mapping[str, Interval] = MappingProxyType(
 
 SOFT_KINDS: Mapping[str, str] = MappingProxyType({"binary": "fraction", "class": "simplex"})
 """The kind that stands for a hard one where targets may be probabilities."""
+
+NAMED: Mapping[str, Interval] = MappingProxyType(
+    {name: interval for name, interval in DOMAINS.items() if name not in ("class", "simplex", "ordinal")}
+)
+"""The intervals that may be asked for by name where a parameter's domain is declared."""
+
+_ENDS = re.compile(r"([(\[])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([)\]])")
+
+
+def parse_interval(text: str) -> Interval:
+    """Read an interval from its name ("positive") or its ends ("(0, 1]", "[0, inf)"): round brackets leave the end out.
+
+    Raises ValueError for anything else.
+
+    >>> parse_interval("(0, 1]")
+    Interval(low=0.0, high=1.0, low_open=True, high_open=False, integer=False)
+    >>> parse_interval("positive") is POSITIVE
+    True
+    """
+    named = NAMED.get(text.strip())
+    if named is not None:
+        return named
+    found = _ENDS.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise ValueError
+        left, low, high, right = found.groups()
+        return Interval(float(low), float(high), left == "(", right == ")")
+    except ValueError:
+        known = ", ".join(NAMED)
+        raise ValueError(f'"{text}" is no interval; write ends as in "(0, 1]" or "[0, inf)", or one of: {known}') from None
