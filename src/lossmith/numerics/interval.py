@@ -14,6 +14,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lossmith.errors import FormulaError, did_you_mean
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -126,7 +128,7 @@ _ENDS = re.compile(r"([(\[])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([)\]])")
 def parse_interval(text: str) -> Interval:
     """Read an interval from its name ("positive") or its ends ("(0, 1]", "[0, inf)"): round brackets leave the end out.
 
-    Raises ValueError for anything else.
+    Raises LM128 for anything else.
 
     >>> parse_interval("(0, 1]")
     Interval(low=0.0, high=1.0, low_open=True, high_open=False, integer=False)
@@ -143,5 +145,5 @@ def parse_interval(text: str) -> Interval:
         left, low, high, right = found.groups()
         return Interval(float(low), float(high), left == "(", right == ")")
     except ValueError:
-        known = ", ".join(NAMED)
-        raise ValueError(f'"{text}" is no interval; write ends as in "(0, 1]" or "[0, inf)", or one of: {known}') from None
+        advice = did_you_mean(text, NAMED) or f" Names: {', '.join(NAMED)}."
+        raise FormulaError("LM128", f'"{text}" is no interval; write its ends, as in "(0, 1]" or "[0, inf)".{advice}') from None
