@@ -1,0 +1,71 @@
+"""Losses for one of several classes, with p = softmax(raw prediction) over the class axis.
+
+Comes in: nothing. Goes out: one `Definition` for each loss.
+The target is a class number, a one-hot row or a row of probabilities.
+"""
+
+from __future__ import annotations
+
+from lossmith import maths as ls
+from lossmith.formula.node import Node
+from lossmith.formula.trace import define
+from lossmith.numerics.interval import NONNEGATIVE, Interval
+
+
+@define(
+    target="class",
+    link="softmax",
+    source="Bridle (1990), Probabilistic Interpretation of Feedforward Classification Network Outputs, pages 227-236",
+)
+def cross_entropy(y: Node, p: Node) -> Node:
+    """Minus the log of the probability that was given to the true class.
+
+    Domain: class numbers from 0, one-hot rows or rows of probabilities; any finite raw predictions.
+    Shapes: raw (n, k); y (n,) of class numbers or (n, k); a number for each row.
+    Units: nats.
+
+    >>> import lossmith as ls
+    >>> round(ls.get("cross_entropy").value([2], [[0.0, 0.0, 0.0, 0.0]]), 12)
+    1.386294361120
+    """
+    return -ls.over_classes(y * ls.log(p))
+
+
+@define(
+    target="class",
+    link="softmax",
+    domain={"epsilon": Interval(0.0, 1.0, low_open=False)},
+    source="Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567, section 7",
+)
+def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node:
+    """Cross entropy against the target mixed with `epsilon` of the uniform distribution.
+
+    Domain: as cross entropy; 0 <= epsilon < 1.
+    Shapes: raw (n, k); y (n,) of class numbers or (n, k); a number for each row.
+    Units: nats; epsilon has none.
+
+    >>> import lossmith as ls
+    >>> round(ls.get("label_smoothed_cross_entropy", epsilon=0.3).value([0], [[0.0, 0.0]]), 12)
+    0.69314718056
+    """
+    return -(1 - epsilon) * ls.over_classes(y * ls.log(p)) - epsilon * ls.mean_over_classes(ls.log(p))
+
+
+@define(
+    target="class",
+    link="softmax",
+    domain={"gamma": NONNEGATIVE},
+    source="Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, eq. 4 with the softmax probability",
+)
+def softmax_focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
+    """Cross entropy in which rows that are already right count less, by (1 - probability of the truth) ** gamma.
+
+    Domain: as cross entropy; gamma >= 0, whole or not.
+    Shapes: raw (n, k); y (n,) of class numbers or (n, k); a number for each row.
+    Units: nats, shrunk; gamma has none.
+
+    >>> import lossmith as ls
+    >>> round(ls.get("softmax_focal", gamma=1.0).value([0], [[0.0, 0.0]]), 12)
+    0.34657359028
+    """
+    return -ls.over_classes(y * (1 - p) ** gamma * ls.log(p))
