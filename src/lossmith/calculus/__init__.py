@@ -1,0 +1,1 @@
+"""Derivatives and what follows from them: kinks, curvature, best constants, facts."""
