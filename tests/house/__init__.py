@@ -1,0 +1,1 @@
+"""The rules of the house, and the tests that keep them."""
