@@ -127,8 +127,8 @@ def check_parameter(definition: Definition, name: str, value: float) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise ArgumentError("LM204", f"{definition.name}: {name} must be a number, got {value!r}.") from None
-    if not known[name].domain.contains(number):
-        raise ArgumentError("LM205", f"{definition.name}: {name} must lie in {known[name].domain.text}, got {number:g}.")
+    if number not in known[name].domain:
+        raise ArgumentError("LM205", f"{definition.name}: {name} must be {known[name].domain.describe()}, got {number:g}.")
     return number
 
 

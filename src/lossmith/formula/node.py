@@ -95,12 +95,16 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
     Operation("softmax_complement", 1, "1 - softmax(a)_k"),
     Operation("softmax_complement_power", 2, "(1 - softmax(a)_k) ** b, b >= 0"),
     Operation("class_others", 1, "sum of a over the other classes: class_sum(a) - a_k"),
+    # implementation only: what the floating-point forms are made of; never differentiated
+    Operation("exp_muladd", 3, "e ** (a * b + c)"),
+    Operation("class_first_max", 1, "whether a_k is the first largest over the classes", boolean=True),
     # examples: weighted by sample_weight; rows of weight 0 are absent
     Operation("example_sum", 1, "sum of w * a over the examples", reduces="example"),
     Operation("example_mean", 1, "sum of w * a over sum of w", reduces="example"),
     Operation("example_rms", 1, "sqrt(sum of w * a**2 over sum of w)", reduces="example"),
     # the unweighted mean over a named axis of finished numbers: attr is the axis
     Operation("axis_mean", 1, "unweighted mean over an axis of finished numbers"),
+    Operation("group_count", 0, "the number of groups"),
 )
 
 
@@ -306,6 +310,11 @@ def number_of(node: Node) -> float | None:
 def is_number(node: Node, value: float) -> bool:
     """Whether the node is this constant."""
     return number_of(node) == value
+
+
+def among(node: Node, nodes: Iterable[Node]) -> bool:
+    """Whether the node is one of these (`in` would compare, and comparing nodes builds a node)."""
+    return any(node is other for other in nodes)
 
 
 def walk(*roots: Node) -> list[Node]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from lossmith.errors import FormulaError, did_you_mean
 from lossmith.formula.definition import Definition, Parameter, check_definition
@@ -56,12 +56,22 @@ def _parameter(
             f'{title}: the argument "{key}" is neither a role nor a parameter with a default.{hint} '
             "Declare extra columns with columns=, or put it after * to leave it unbound.",
         )
-    default = None if parameter.default is inspect.Parameter.empty else float(parameter.default)
-    given = domain.get(key, "real")
-    interval = given if isinstance(given, Interval) else parse_interval(given)
-    if default is not None and not interval.contains(default):
-        raise FormulaError("LM121", f"{title}: the default {key}={default:g} lies outside its domain {interval.text}.")
-    return Parameter(key, default, interval)
+    default = None if parameter.default is inspect.Parameter.empty else parameter.default
+    return parameter_of(title, key, default, domain.get(key, "real"))
+
+
+def parameter_of(title: str, name: str, default: object, domain: str | Interval) -> Parameter:
+    """A declared parameter; its default must be a number in its domain, or None where it must be bound."""
+    interval = domain if isinstance(domain, Interval) else parse_interval(domain)
+    if default is None:
+        return Parameter(name, None, interval)
+    try:
+        number = float(cast(float, default))
+    except (TypeError, ValueError, OverflowError):
+        raise FormulaError("LM121", f"{title}: the default of {name} must be a number, found {default!r}.") from None
+    if number not in interval:
+        raise FormulaError("LM121", f"{title}: {name} must be {interval.describe()}, the default is {number:g}.")
+    return Parameter(name, number, interval)
 
 
 def _call(title: str, function: Callable[..., Any], arguments: Mapping[str, object]) -> Node:

@@ -1,0 +1,326 @@
+"""Derivatives of formulas, exact and smooth: one table of rules, a reverse pass, a forward pass and a diagonal.
+
+Comes in: a formula (clean maths, before any floating-point rewriting) and a raw prediction or parameter leaf.
+Goes out: formulas for the gradient (`gradient`), the derivative along a direction (`tangent`) and the diagonal of the
+second derivative (`diagonal`). Derivatives with respect to per-example leaves are *per unit weight*: the weight of an
+example multiplies its whole gradient and is applied by the kernel, so that a row of weight 0 is absent.
+A structural zero is `None`: it is dropped here, never multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from lossmith.errors import UnsupportedError
+from lossmith.formula.node import Axis, Node, constant, is_number, make, number_of, walk
+
+Maybe: TypeAlias = Node | None
+Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
+
+ONE: Final = constant(1.0)
+TWO: Final = constant(2.0)
+HALF: Final = constant(0.5)
+ZERO: Final = constant(0.0)
+
+
+def or_zero(a: Maybe) -> Node:
+    """The node, or the constant 0 for a structural zero."""
+    return ZERO if a is None else a
+
+
+def plus(a: Maybe, b: Maybe) -> Maybe:
+    """a + b, where None is a structural zero."""
+    if a is None or b is None:
+        return a if b is None else b
+    if b.op == "negative":
+        return make("subtract", a, b.args[0])
+    return make("add", a, b)
+
+
+def minus(a: Maybe, b: Maybe) -> Maybe:
+    """a - b, where None is a structural zero."""
+    if b is None:
+        return a
+    return negate(b) if a is None else make("subtract", a, b)
+
+
+def negate(a: Maybe) -> Maybe:
+    """-a, without double signs."""
+    if a is None:
+        return None
+    value = number_of(a)
+    if value is not None:
+        return constant(-value)
+    return a.args[0] if a.op == "negative" else make("negative", a)
+
+
+def times(a: Maybe, b: Maybe) -> Maybe:
+    """a * b, where None is a structural zero and factors of one vanish; signs are pulled out."""
+    if a is None or b is None:
+        return None
+    for one, other in ((a, b), (b, a)):
+        if is_number(one, 1.0):
+            return other
+        if is_number(one, -1.0):
+            return negate(other)
+        if one.op == "negative":
+            return negate(times(one.args[0], other))
+        if one.op == "safe_divide" and one.args[0] is ONE:
+            return make("safe_divide", other, one.args[1])
+    return make("multiply", a, b)
+
+
+def _power(n: Node) -> tuple[Maybe, ...]:
+    base, exponent = n.args
+    value = number_of(exponent)
+    if value is not None:
+        if value in (0.0, 1.0):
+            return (ONE if value else None), None
+        lower = base if value == 2.0 else base ** constant(value - 1.0)
+        return times(exponent, lower), None
+    return times(exponent, base ** (exponent - ONE)), make("xlogy", n, base)
+
+
+def _where(n: Node) -> tuple[Maybe, ...]:
+    condition = n.args[0]
+    return None, make("where", condition, ONE, ZERO), make("where", condition, ZERO, ONE)
+
+
+def _extreme(n: Node) -> tuple[Maybe, ...]:
+    """Maximum and minimum: the chosen argument; at a tie, half of each (the declared subgradient)."""
+    a, b = n.args if n.op == "maximum" else n.args[::-1]
+    first = make("where", b < a, ONE, make("where", a < b, ZERO, HALF))
+    second = make("where", a < b, ONE, make("where", b < a, ZERO, HALF))
+    return (first, second) if n.op == "maximum" else (second, first)
+
+
+def _sigmoid_slope(z: Node) -> Node:
+    return make("sigmoid", z) * make("sigmoid", -z)
+
+
+def _log_ratio(n: Node) -> tuple[Maybe, ...]:
+    return ONE / n.args[0], negate(ONE / n.args[1])
+
+
+def _safe_divide(n: Node) -> tuple[Maybe, ...]:
+    b = n.args[1]
+    return make("safe_divide", ONE, b), negate(make("safe_divide", n, b))
+
+
+def _one_minus_scaled_exp(n: Node) -> tuple[Maybe, ...]:
+    a, b = n.args
+    return negate(make("exp", b)), negate(make("scaled_exp", a, b))
+
+
+# Each row: operation -> the partial derivatives by its arguments, as exact and smooth formulas.
+PARTIALS: Final[dict[str, Partials]] = {
+    "add": lambda n: (ONE, ONE),
+    "subtract": lambda n: (ONE, constant(-1.0)),
+    "multiply": lambda n: (n.args[1], n.args[0]),
+    "divide": lambda n: (ONE / n.args[1], negate(n / n.args[1])),
+    "negative": lambda n: (constant(-1.0),),
+    "power": _power,
+    "exp": lambda n: (n,),
+    "expm1": lambda n: (make("exp", n.args[0]),),
+    "log": lambda n: (ONE / n.args[0],),
+    "log1p": lambda n: (ONE / (ONE + n.args[0]),),
+    "sqrt": lambda n: (times(HALF, make("where", make("equal", n, ZERO), ZERO, ONE / n)),),
+    "tanh": lambda n: (times(constant(4.0), _sigmoid_slope(times(TWO, n.args[0]))),),  # type: ignore[arg-type]
+    "cosh": lambda n: (make("sinh", n.args[0]),),
+    "sinh": lambda n: (make("cosh", n.args[0]),),
+    "erf": lambda n: (times(constant(1.1283791670955126), make("exp", -(n.args[0] ** 2))),),
+    "lgamma": lambda n: (make("digamma", n.args[0]),),
+    "digamma": lambda n: (make("trigamma", n.args[0]),),
+    "sin": lambda n: (make("cos", n.args[0]),),
+    "cos": lambda n: (negate(make("sin", n.args[0])),),
+    "abs": lambda n: (make("sign", n.args[0]),),
+    "where": _where,
+    "maximum": _extreme,
+    "minimum": _extreme,
+    "sigmoid": lambda n: (_sigmoid_slope(n.args[0]),),
+    "softplus": lambda n: (make("sigmoid", n.args[0]),),
+    "sigmoid_power": lambda n: (
+        times(n.args[1], n * make("sigmoid", -n.args[0])),
+        negate(n * make("softplus", -n.args[0])),
+    ),
+    "log_cosh": lambda n: (make("tanh", n.args[0]),),
+    "xlogy": lambda n: (make("log", n.args[1]), make("safe_divide", n.args[0], n.args[1])),
+    "xlog1py": lambda n: (make("log1p", n.args[1]), make("safe_divide", n.args[0], ONE + n.args[1])),
+    "safe_divide": _safe_divide,
+    "log_ratio": _log_ratio,
+    "scaled_exp": lambda n: (make("exp", n.args[1]), n),
+    "exp_minus": lambda n: (make("exp", n.args[0]), constant(-1.0)),
+    "one_minus_scaled_exp": _one_minus_scaled_exp,
+}
+
+# Piecewise constant: derivative 0 where it exists, by declaration 0 elsewhere.
+FLAT: Final = frozenset(
+    {"sign", "less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "stop_gradient", "constant"}
+)
+
+
+def _reverse_softmax(n: Node, adjoint: Node) -> Maybe:
+    others = make("class_others", n * adjoint)
+    return times(n, minus(times(adjoint, make("softmax_complement", n.args[0])), others))
+
+
+def _reverse_log_softmax(n: Node, adjoint: Node) -> Maybe:
+    z = n.args[0]
+    own = times(adjoint, make("softmax_complement", z))
+    return minus(own, times(make("softmax", z), make("class_others", adjoint)))
+
+
+def _reverse_complement(n: Node, adjoint: Node) -> Maybe:
+    return negate(_reverse_softmax(make("softmax", n.args[0]), adjoint))
+
+
+def _reverse_complement_power(n: Node, adjoint: Node) -> Maybe:
+    """d(c_k**b)/dz_j = b c_k**b p_k p_j / c_k for j != k, and -b c_k**b p_k for j = k."""
+    z, exponent = n.args
+    p, complement = make("softmax", z), make("softmax_complement", z)
+    scaled = times(exponent, times(adjoint, n * p))
+    share = make("safe_divide", scaled, complement) if scaled is not None else None
+    return minus(times(p, make("class_others", share)) if share is not None else None, scaled)
+
+
+def _reverse_class_max(n: Node, adjoint: Node) -> Maybe:
+    chosen = make("where", make("equal", n.args[0], n), ONE, ZERO)
+    return times(adjoint, chosen / make("class_sum", chosen))
+
+
+# Operations over the class axis: adjoint of the result -> adjoint of the first argument.
+ROW_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
+    "class_sum": lambda n, adjoint: adjoint,
+    "class_max": _reverse_class_max,
+    "class_logsumexp": lambda n, adjoint: times(adjoint, make("softmax", n.args[0])),
+    "softmax": _reverse_softmax,
+    "log_softmax": _reverse_log_softmax,
+    "softmax_complement": _reverse_complement,
+    "softmax_complement_power": _reverse_complement_power,
+    "class_others": lambda n, adjoint: make("class_others", adjoint),
+}
+
+
+def _reverse_rms(n: Node, adjoint: Node) -> Maybe:
+    body = n.args[0]
+    count = make("example_sum", ONE, attr=n.attr)
+    return times(times(adjoint, ONE / count), make("safe_divide", body, n))
+
+
+def _reverse_mean(n: Node, adjoint: Node) -> Maybe:
+    return times(adjoint, ONE / make("example_sum", ONE, attr=n.attr))
+
+
+# Sums over examples: adjoints below them are per unit weight.
+EXAMPLE_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
+    "example_sum": lambda n, adjoint: adjoint,
+    "example_mean": _reverse_mean,
+    "example_rms": _reverse_rms,
+}
+
+
+def axis_size(axis: Axis) -> Node:
+    """The number of classes or groups, as a formula."""
+    return make("class_sum", ONE) if axis == "class" else make("group_count")
+
+
+def argument_adjoints(n: Node, adjoint: Node) -> tuple[Maybe, ...]:
+    """The adjoints that a node passes to its arguments, before they are summed down to the arguments' own axes."""
+    if n.op in FLAT or not n.args:
+        return tuple(None for _ in n.args)
+    if n.op in PARTIALS:
+        return tuple(times(adjoint, partial) for partial in PARTIALS[n.op](n))
+    if n.op in EXAMPLE_REVERSE:
+        return (EXAMPLE_REVERSE[n.op](n, adjoint),)
+    if n.op == "axis_mean":
+        return (times(adjoint, ONE / axis_size(n.attr)),)  # type: ignore[arg-type]
+    if n.op in ROW_REVERSE:
+        return (ROW_REVERSE[n.op](n, adjoint), *(None for _ in n.args[1:]))
+    raise UnsupportedError("LM301", f"{n.op} has no derivative.")
+
+
+def summed_to(adjoint: Maybe, target: Node) -> Maybe:
+    """Sum an adjoint over the axes that its node does not have (the adjoint of a broadcast)."""
+    if adjoint is None:
+        return None
+    if "class" in adjoint.axes and "class" not in target.axes:
+        adjoint = make("class_sum", adjoint)
+    if "example" in adjoint.axes and "example" not in target.axes:
+        adjoint = make("example_sum", adjoint, attr=("group",) if "group" in target.axes else None)
+    if "group" in adjoint.axes and not {"group", "example"} & target.axes:
+        adjoint = make("multiply", make("axis_mean", adjoint, attr="group"), axis_size("group"))
+    return adjoint
+
+
+def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
+    """One reverse pass: the adjoint of every node under the root."""
+    found: dict[Node, Node] = {} if seed is None else {root: seed}
+    for node in reversed(walk(root)):
+        if node not in found or not node.args:
+            continue
+        for argument, passed in zip(node.args, argument_adjoints(node, found[node]), strict=True):
+            total = plus(found.get(argument), summed_to(passed, argument))
+            if total is not None:
+                found[argument] = total
+    return found
+
+
+def gradient(root: Node, leaf: Node) -> Node:
+    """The derivative of a finished number by a leaf (per unit weight where the leaf varies over examples)."""
+    return adjoints(root).get(leaf, ZERO)
+
+
+def _row_tangent(n: Node, t: Node) -> Maybe:
+    """Derivative of a class operation along a direction t of its first argument."""
+    z = n.args[0]
+    if n.op in ("class_sum", "class_others"):
+        return make(n.op, t)
+    if n.op == "class_max":
+        chosen = make("where", make("equal", z, n), ONE, ZERO)
+        return make("class_sum", chosen * t) / make("class_sum", chosen)
+    p = make("softmax", z)
+    centred = minus(t, make("class_sum", p * t))
+    factor: dict[str, Callable[[], Maybe]] = {
+        "class_logsumexp": lambda: make("class_sum", p * t),
+        "log_softmax": lambda: centred,
+        "softmax": lambda: times(p, centred),
+        "softmax_complement": lambda: negate(times(p, centred)),
+        "softmax_complement_power": lambda: negate(
+            make("safe_divide", n.args[1] * n * p * or_zero(centred), make("softmax_complement", z))
+        ),
+    }
+    return factor[n.op]()
+
+
+def _example_tangent(n: Node, t: Node) -> Maybe:
+    if n.op == "example_rms":
+        return make("example_mean", t * make("safe_divide", n.args[0], n), attr=n.attr)
+    return make(n.op, t, attr=n.attr)
+
+
+def tangent(root: Node, directions: Mapping[Node, Node]) -> Node:
+    """One forward pass: the derivative of `root` when each given leaf moves along its direction."""
+    found: dict[Node, Maybe] = dict(directions)
+    for node in walk(root):
+        if node not in found:
+            found[node] = _tangent_of(node, found)
+    return or_zero(found[root])
+
+
+def _tangent_of(node: Node, found: Mapping[Node, Maybe]) -> Maybe:
+    if node.op in FLAT or all(found[a] is None for a in node.args):
+        return None
+    first = found[node.args[0]]
+    if node.op in PARTIALS:
+        total: Maybe = None
+        for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
+            total = plus(total, times(partial, found[argument]))
+        return total
+    if first is None:
+        return None
+    if node.op in EXAMPLE_REVERSE:
+        return _example_tangent(node, first)
+    if node.op == "axis_mean":
+        return make("axis_mean", first, attr=node.attr)
+    return _row_tangent(node, first)

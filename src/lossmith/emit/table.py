@@ -1,0 +1,93 @@
+"""Operation × target: how each plain operation is spelled, or why it cannot be.
+
+Comes in: nothing. Goes out: `spelling(op, target)`; the support table in the documents is printed from `TABLE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lossmith.errors import UnsupportedError
+
+Target = Literal["numpy", "numba"]
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """An empty cell, with its reason."""
+
+    reason: str
+
+
+def unsupported(reason: str) -> Unsupported:
+    """Say why a target lacks an operation."""
+    return Unsupported(reason)
+
+
+Cell = str | Unsupported
+_LOOP = unsupported("a loop over the classes, written by the emitter")
+_FINISH = unsupported("only finished numbers have it, and they are computed by the NumPy text")
+
+# operation: (numpy, numba); {0}, {1}, {2} are the arguments
+TABLE: Final[dict[str, tuple[Cell, Cell]]] = {
+    "add": ("{0} + {1}", "{0} + {1}"),
+    "subtract": ("{0} - {1}", "{0} - {1}"),
+    "multiply": ("{0} * {1}", "{0} * {1}"),
+    "divide": ("np.divide({0}, {1})", "{0} / {1}"),
+    "negative": ("-{0}", "-{0}"),
+    "power": ("np.power({0}, {1})", "power({0}, {1})"),
+    "exp": ("np.exp({0})", "exp({0})"),
+    "expm1": ("np.expm1({0})", "expm1({0})"),
+    "log": ("np.log({0})", "log({0})"),
+    "log1p": ("np.log1p({0})", "log1p({0})"),
+    "sqrt": ("np.sqrt({0})", "root({0})"),
+    "tanh": ("np.tanh({0})", "tanh({0})"),
+    "cosh": ("np.cosh({0})", "cosh({0})"),
+    "sinh": ("np.sinh({0})", "sinh({0})"),
+    "erf": ("_erf({0})", "math.erf({0})"),
+    "lgamma": ("_lgamma({0})", "math.lgamma({0})"),
+    "digamma": ("_digamma({0})", "digamma({0})"),
+    "trigamma": ("_trigamma({0})", unsupported("no vector form yet")),
+    "sin": ("np.sin({0})", "math.sin({0})"),
+    "cos": ("np.cos({0})", "math.cos({0})"),
+    "abs": ("np.abs({0})", "magnitude({0})"),
+    "sign": ("np.sign({0})", "sign({0})"),
+    "less": ("np.less({0}, {1})", "{0} < {1}"),
+    "less_equal": ("np.less_equal({0}, {1})", "{0} <= {1}"),
+    "equal": ("np.equal({0}, {1})", "{0} == {1}"),
+    "logical_and": ("np.logical_and({0}, {1})", "{0} & {1}"),
+    "logical_or": ("np.logical_or({0}, {1})", "{0} | {1}"),
+    "logical_not": ("np.logical_not({0})", "not {0}"),
+    "where": ("np.where({0}, {1}, {2})", "select({0}, {1}, {2})"),
+    "maximum": ("np.maximum({0}, {1})", "maximum({0}, {1})"),
+    "minimum": ("np.minimum({0}, {1})", "minimum({0}, {1})"),
+    "exp_muladd": ("_exp_muladd({0}, {1}, {2})", "exp_muladd({0}, {1}, {2})"),
+    "class_sum": ("_class_sum({0}, n_classes)", _LOOP),
+    "class_max": ("np.max({0}, axis=1, keepdims=True)", _LOOP),
+    "class_first_max": ("_first_max({0})", _LOOP),
+    "axis_mean": ("_axis_mean({0}, {axis!r})", _FINISH),
+    "group_count": ("np.float64(n_groups)", _FINISH),
+}
+
+TARGETS: Final[dict[Target, int]] = {"numpy": 0, "numba": 1}
+
+
+def spelling(op: str, target: Target) -> str:
+    """How the target writes the operation; an error with the reason where it cannot."""
+    cell = TABLE[op][TARGETS[target]]
+    if isinstance(cell, Unsupported):
+        raise UnsupportedError("LM303", f"{op} is not available in {target} kernels: {cell.reason}.")
+    return cell
+
+
+def supports(op: str, target: Target) -> bool:
+    """Whether the target has the operation."""
+    return not isinstance(TABLE[op][TARGETS[target]], Unsupported)
+
+
+def number_text(value: float) -> str:
+    """A constant as source text, exactly."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return f"float({str(value)!r})"
+    return repr(value)

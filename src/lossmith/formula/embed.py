@@ -1,0 +1,42 @@
+"""A loss inside the formula of another: its parameters become numbers, its leaves the leaves of the outer formula.
+
+Comes in: a definition, numbers for its parameters, the leaves and declaration of the outer formula. Goes out: a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lossmith.errors import FormulaError
+from lossmith.formula.definition import Definition, bound
+from lossmith.formula.link import link_named
+from lossmith.formula.node import Node, constant, substitute, symbol, symbols
+from lossmith.formula.roles import Declaration, roles
+
+
+def embed(definition: Definition, values: Mapping[str, float], outer: Declaration) -> Node:
+    """The formula of `definition` in the words of `outer`: before the mean over examples, if it has one.
+
+    A prediction keeps its name where both declare the same link; elsewhere it is written out as its link of z.
+    Raises LM129 where `outer` lacks a target, head, column or class axis that the loss needs.
+    """
+    numbers = bound(definition, values)
+    replacements = {symbol(p.name, "parameter"): constant(v) for p, v in zip(definition.parameters, numbers, strict=True)}
+    leaves = roles(outer).leaves
+    own, used = definition.declaration, symbols(definition.formula)
+    if own.has_classes and not outer.has_classes:
+        raise FormulaError("LM129", f'{definition.name} works on classes; declare per="class" or a target of classes.')
+    if own.on != outer.on:
+        raise FormulaError("LM129", f"{definition.name} takes a {own.on}, the formula around it a {outer.on}.")
+    for name, leaf in definition.roles.leaves.items():
+        if name not in leaves and any(leaf is s for s in used):
+            known = ", ".join(leaves)
+            raise FormulaError("LM129", f'{definition.name} needs "{name}", which is not declared here (known: {known}).')
+        if name in leaves:
+            replacements[leaf] = leaves[name]
+    if not own.heads and not outer.heads and own.on == "raw" and own.link != outer.link:
+        replacements[definition.roles.leaves["p"]] = link_named(own.link).inverse(leaves["z"])
+    elif own.heads and own.heads != outer.heads:
+        raise FormulaError("LM129", f"{definition.name} has the heads {dict(own.heads)}; declare the same here.")
+    return substitute(definition.formula, replacements)
+

@@ -1,0 +1,154 @@
+"""Lift: from naive maths to safe nodes, by exact identities only, before anything is differentiated.
+
+Comes in: a resolved formula. Goes out: an equal formula whose derivatives and floating-point forms are safe.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
+from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
+
+A: Final = wildcard("A")
+B: Final = wildcard("B")
+C: Final = wildcard("C")
+ONE: Final = constant(1.0)
+TWO: Final = constant(2.0)
+
+
+def _is_target(bindings: Bindings) -> bool:
+    """B is a target (alone): the mixture weight of a soft label."""
+    leaf = symbol_of(bindings[B])
+    return leaf is not None and leaf.role == "target"
+
+
+def _is_data(bindings: Bindings) -> bool:
+    """B holds no raw prediction: it is data, parameters or both."""
+    return all(leaf is None or leaf.role != "raw" for leaf in map(symbol_of, walk(bindings[B])))
+
+
+def _own(op: str, *args: Node) -> Node:
+    return make(op, *args)
+
+
+_SIG: Final = _own("sigmoid", A)
+_SOFT: Final = _own("softmax", A)
+_EXP: Final = _own("exp", A)
+_LSE: Final = _own("class_logsumexp", A)
+
+LIFT: Final[tuple[Rule | Procedure, ...]] = (
+    Rule("stray_sign", -(-A), A, "fewer nodes, same value"),
+    Rule("stray_sign", A * (-B), -(A * B), "signs outside, where sums can absorb them"),
+    Rule("stray_sign", A - (-B), A + B, "fewer nodes, same value"),
+    Rule("stray_sign", A + (-B), A - B, "fewer nodes, same value"),
+    Rule("overflow_in_log_exp", make("log", _EXP), A, "exp overflows though its logarithm is harmless"),
+    Rule("underflow_in_log_sigmoid", make("log", _SIG), -make("softplus", -A), "sigmoid underflows for very negative A"),
+    Rule("cancellation_in_one_minus_sigmoid", ONE - _SIG, make("sigmoid", -A), "1 - p loses everything as p nears 1"),
+    Rule("overflow_in_logistic", ONE / (ONE + _EXP), make("sigmoid", -A), "exp overflows for large A"),
+    Rule("overflow_in_logistic", _EXP / (ONE + _EXP), _SIG, "inf / inf for large A"),
+    Rule("overflow_in_log1p_exp", make("log", ONE + _EXP), make("softplus", A), "exp overflows, and 1 + exp drops small terms"),
+    Rule("overflow_in_log1p_exp", make("log1p", _EXP), make("softplus", A), "exp overflows for large A"),
+    Rule("product_in_sigmoid_power", _SIG**B, make("sigmoid_power", A, B), "the power of a rounded p, and 0 ** b in derivatives"),
+    Rule("overflow_in_log_cosh", make("log", make("cosh", A)), make("log_cosh", A), "cosh overflows, and log loses small A"),
+    Rule("cancellation_in_target_minus_sigmoid", B - _SIG, B * make("sigmoid", -A) - (ONE - B) * _SIG,
+         "pair the mixture terms: each is exact where the difference is not", _is_target),
+    Rule("cancellation_in_target_minus_sigmoid", _SIG - B, (ONE - B) * _SIG - B * make("sigmoid", -A),
+         "pair the mixture terms: each is exact where the difference is not", _is_target),
+    # classes
+    Rule("overflow_in_log_sum_exp", make("log", make("class_sum", _EXP)), _LSE, "exp overflows"),
+    Rule("overflow_in_softmax", _EXP / make("class_sum", _EXP), _SOFT, "exp overflows"),
+    Rule("cancellation_in_log_softmax", A - _LSE, make("log_softmax", A), "A - lse is a false 0 for the surest class"),
+    Rule("cancellation_in_log_softmax", _LSE - A, -make("log_softmax", A), "lse - A is a false 0 for the surest class"),
+    Rule("underflow_in_log_softmax", make("log", _SOFT), make("log_softmax", A), "softmax underflows"),
+    Rule("cancellation_in_one_minus_softmax", ONE - _SOFT, make("softmax_complement", A), "1 - p loses everything as p nears 1"),
+    Rule("zero_to_a_power", make("softmax_complement", A) ** B, make("softmax_complement_power", A, B),
+         "0 ** (b - 1) is infinite in the derivative"),
+    Rule("cancellation_in_target_minus_softmax", B - _SOFT,
+         B * make("softmax_complement", A) - (ONE - B) * _SOFT, "pair the mixture terms", _is_target),
+    Rule("cancellation_in_target_minus_softmax", _SOFT - B,
+         (ONE - B) * _SOFT - B * make("softmax_complement", A), "pair the mixture terms", _is_target),
+    # logarithms of probabilities that are given, not computed
+    Rule("cancellation_in_log_one_minus", make("log", ONE - A), make("log1p", -A), "1 - a rounds before the logarithm"),
+    Rule("zero_times_log_zero", B * (make("log", B) - make("log", A)),
+         make("where", make("equal", B, constant(0.0)), constant(0.0), B * make("log_ratio", B, A)),
+         "0 * log 0 is 0; the log of a ratio near 1 needs the difference"),
+    Rule("zero_times_log_zero", B * make("log", B / A),
+         make("where", make("equal", B, constant(0.0)), constant(0.0), B * make("log_ratio", B, A)),
+         "0 * log 0 is 0; the log of a ratio near 1 needs the difference"),
+    Rule("zero_times_log_zero", B * make("log", A), make("xlogy", B, A), "0 * log 0 is 0", _is_data),
+    Rule("zero_times_log_zero", B * make("log1p", A), make("xlog1py", B, A), "0 * log 0 is 0", _is_data),
+    # exponentials times data
+    Rule("overflow_in_scaled_exp", B / _EXP, make("scaled_exp", B, -A), "exp overflows though the quotient is finite", _is_data),
+    Rule("overflow_in_scaled_exp", B * _EXP, make("scaled_exp", B, A), "exp overflows though the product is finite", _is_data),
+    # sums over examples
+    Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A**TWO)), make("example_rms", A), "A ** 2 overflows"),
+    Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A * A)), make("example_rms", A), "A ** 2 overflows"),
+    Rule("cancellation_in_overlap", (B + A) - (TWO * (B * A)), B * (ONE - A) + (ONE - B) * A, "b + a - 2ab near a = b = 1"),
+    Procedure("cancellation_in_one_minus_ratio", lambda node: _one_minus_ratio(node),
+              "1 - N/D as (D - N)/D with the sums of D - N merged into one"),
+)  # fmt: skip
+
+
+def lift(root: Node) -> tuple[Node, tuple[Step, ...]]:
+    """Apply the lifting identities; returns the new formula and the steps."""
+    return rewrite(root, LIFT)
+
+
+def _one_minus_ratio(node: Node) -> Node | None:
+    """1 - N/D, where N and D are linear in sums over examples: merge D - N into one sum."""
+    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "divide":
+        return None
+    top, bottom = node.args[1].args
+    if "example" in node.axes or not any(n.op == "example_sum" for n in walk(top)):
+        return None
+    terms: dict[tuple[frozenset[Node], Node], float] = {}
+    _collect(bottom, 1.0, frozenset(), terms)
+    _collect(top, -1.0, frozenset(), terms)
+    merged = _merge({key: factor for key, factor in terms.items() if factor != 0.0})
+    return None if merged is None else merged / bottom
+
+
+def _collect(
+    node: Node, factor: float, scales: frozenset[Node], terms: dict[tuple[frozenset[Node], Node], float]
+) -> None:
+    """Write a finished number as a sum of factor * scales * term."""
+    if node.op in ("add", "subtract"):
+        _collect(node.args[0], factor, scales, terms)
+        _collect(node.args[1], factor if node.op == "add" else -factor, scales, terms)
+    elif node.op == "negative":
+        _collect(node.args[0], -factor, scales, terms)
+    elif node.op == "multiply" and number_of(node.args[0]) is not None:
+        _collect(node.args[1], factor * (number_of(node.args[0]) or 0.0), scales, terms)
+    elif node.op == "multiply" and symbol_of(node.args[0]) is not None:
+        _collect(node.args[1], factor, scales | {node.args[0]}, terms)
+    else:
+        terms[(scales, node)] = terms.get((scales, node), 0.0) + factor
+
+
+def _merge(terms: dict[tuple[frozenset[Node], Node], float]) -> Node | None:
+    """One sum over examples of the merged bodies, plus what is no such sum."""
+    body: Node | None = None
+    rest: Node | None = None
+    attr = None
+    for (scales, term), factor in sorted(terms.items(), key=lambda item: -item[1]):
+        inner = term.args[0] if term.op == "example_sum" else term
+        for scale in scales:
+            inner = scale * inner
+        sign = 1.0 if factor > 0 else -1.0
+        scaled = inner if abs(factor) == 1.0 else constant(abs(factor)) * inner
+        if term.op == "example_sum":
+            attr = term.attr
+            body = _signed(body, scaled, sign)
+        else:
+            rest = _signed(rest, scaled, sign)
+    if body is None:
+        return rest
+    total = make("example_sum", body, attr=attr)
+    return total if rest is None else total + rest
+
+
+def _signed(total: Node | None, term: Node, sign: float) -> Node:
+    if total is None:
+        return term if sign > 0 else -term
+    return total + term if sign > 0 else total - term

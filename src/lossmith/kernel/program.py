@@ -1,0 +1,42 @@
+"""What a kernel is: passes over the rows, and small formulas over finished numbers between them.
+
+Comes in: nothing (records only). Goes out: `Pass`, `Finish` and `Program`, which the emitters print as code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossmith.formula.node import Node
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One walk over the rows: `bodies` are added up over the examples, `outputs` are written per example.
+
+    `sums` are the nodes whose values the bodies give; `inputs` are finished numbers read by this pass.
+    """
+
+    sums: tuple[Node, ...]
+    bodies: tuple[Node, ...]
+    outputs: tuple[tuple[str, Node], ...]
+    inputs: tuple[Node, ...]
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """Everything this pass computes."""
+        return (*self.bodies, *(node for _, node in self.outputs))
+
+
+@dataclass(frozen=True)
+class Program:
+    """Passes in order, then the finished numbers by name. `counts` are the sums of the weights alone."""
+
+    passes: tuple[Pass, ...]
+    finish: tuple[tuple[str, Node], ...]
+    counts: tuple[Node, ...]
+
+    @property
+    def rounds(self) -> int:
+        """How many passes sum something: with 1, one walk over the data gives the finished numbers."""
+        return sum(1 for p in self.passes if p.sums)

@@ -1,0 +1,303 @@
+"""The arrays a loss is given → the rows a kernel runs over: checked, flattened, never broadcast.
+
+Comes in: y_true, raw_prediction, sample_weight and columns as users hold them, and a definition.
+Goes out: `Rows`: every leaf as a contiguous array over the examples, and how results are shaped back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossmith.errors import ArgumentError, did_you_mean
+from lossmith.formula.definition import Definition
+from lossmith.formula.link import link_named
+from lossmith.formula.node import Node, symbol_of
+from lossmith.formula.roles import CLASS_KINDS, WEIGHT
+from lossmith.numerics.interval import DOMAINS, Interval
+
+Array = NDArray[Any]
+BUILT_IN_COLUMNS: Final = ("mask", "group")
+FLOATS: Final = {np.dtype(np.float32): np.dtype(np.float32), np.dtype(np.float16): np.dtype(np.float32)}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How raw predictions are laid out: the example axes, and where the class or head axis stands (None: nowhere)."""
+
+    full: tuple[int, ...]
+    examples: tuple[int, ...]
+    axis: int | None
+    width: int
+
+    def flatten(self, array: Array) -> Array:
+        """(full shape) → (n,) or (n, width)."""
+        if self.axis is None:
+            return array.reshape(-1)
+        return np.moveaxis(array, self.axis, -1).reshape(-1, self.width)
+
+    def restore(self, array: Array) -> Array:
+        """(n,) or (n, width) → full shape, or the example shape for one number per example."""
+        if self.axis is None or array.ndim == 1:
+            return array.reshape(self.examples)
+        return np.ascontiguousarray(np.moveaxis(array.reshape(*self.examples, self.width), -1, self.axis))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a kernel runs over: leaves as (n,) or (n, classes) arrays; class indices stay integers of shape (n,)."""
+
+    n: int
+    classes: int
+    leaves: Mapping[Node, Array]
+    weighted: bool
+    groups: NDArray[np.int64] | None
+    n_groups: int
+    shape: Shape
+    dtype: np.dtype[Any]
+
+
+def load(
+    definition: Definition,
+    y_true: Any,
+    raw_prediction: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+) -> Rows:
+    """Check the arguments of a loss and lay them out; every fault is one sentence that names the argument."""
+    raw = as_floats(definition, "raw_prediction", raw_prediction)
+    shape = _raw_shape(definition, raw)
+    flat = shape.flatten(raw)
+    leaves: dict[Node, Array] = {}
+    for position, leaf in enumerate(definition.roles.raw):
+        leaves[leaf] = np.ascontiguousarray(flat[:, position] if definition.declaration.heads else flat)
+    given = _columns(definition, columns)
+    weight = _weight(definition, sample_weight, given.get("mask"), shape)
+    present = None if weight is None else weight != 0
+    _check_raw(definition, flat, present)
+    for name, kind in definition.declaration.target:
+        leaf = definition.roles.leaves[name]
+        leaves[leaf] = _target(definition, name, kind, _one_of(definition, y_true, name), shape, present)
+    for name in definition.declaration.columns:
+        column = as_floats(definition, name, given[name])
+        leaves[definition.roles.leaves[name]] = np.ascontiguousarray(_spread(definition, name, column, shape))
+    if weight is not None:
+        leaves[WEIGHT] = weight
+    groups, n_groups = _groups(definition, given.get("group"), shape)
+    n = int(np.prod(shape.examples, dtype=np.int64))
+    classes = shape.width if definition.declaration.has_classes else 1
+    work = np.dtype(np.float32) if raw.dtype == np.float32 else np.dtype(np.float64)
+    return Rows(n, classes, _one_precision(leaves, work), weight is not None, groups, n_groups, shape, _result(raw_prediction))
+
+
+def _result(raw_prediction: ArrayLike) -> np.dtype[Any]:
+    dtype = np.asarray(raw_prediction).dtype
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def _one_precision(leaves: dict[Node, Array], work: np.dtype[Any]) -> dict[Node, Array]:
+    """Float32 only if everything is: then kernels exist in few signatures, and nothing is ever rounded on the way in."""
+    floats = [a for a in leaves.values() if a.dtype.kind == "f"]
+    if all(a.dtype == work for a in floats):
+        return leaves
+    raw = [leaf for leaf in leaves if (symbol_of(leaf) or WEIGHT.attr).role == "raw"]  # type: ignore[union-attr]
+    return {
+        leaf: a if leaf in raw or a.dtype.kind == "i" else a.astype(np.float64, copy=False) for leaf, a in leaves.items()
+    }
+
+
+def as_floats(definition: Definition, name: str, values: ArrayLike) -> Array:
+    """An array of float32 or float64; booleans and integers become float64, anything else is refused."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise ArgumentError("LM210", f"{definition.name}: {name} must hold numbers, found {array.dtype} values.")
+    return array.astype(FLOATS.get(array.dtype, np.dtype(np.float64)), copy=False)
+
+
+def _raw_shape(definition: Definition, raw: Array) -> Shape:
+    declaration = definition.declaration
+    if declaration.heads:
+        if raw.ndim < 2 or raw.shape[-1] != len(declaration.heads):
+            names = ", ".join(name for name, _ in declaration.heads)
+            raise ArgumentError(
+                "LM211",
+                f"{definition.name}: raw_prediction must have shape (n, {len(declaration.heads)}) for the heads {names}, "
+                f"got {raw.shape}.",
+            )
+        return Shape(raw.shape, raw.shape[:-1], raw.ndim - 1, raw.shape[-1])
+    if not declaration.has_classes or declaration.class_axis is None:
+        return Shape(raw.shape, raw.shape, None, 1)
+    if raw.ndim < 2:
+        if "class" in declaration.per and not (declaration.link and link_named(declaration.link).row):
+            return Shape(raw.shape, raw.shape, None, 1)
+        raise ArgumentError(
+            "LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
+        )
+    axis = declaration.class_axis
+    if not -raw.ndim <= axis < raw.ndim:
+        raise ArgumentError("LM213", f"{definition.name}: class axis {axis} is not an axis of shape {raw.shape}.")
+    axis %= raw.ndim
+    return Shape(raw.shape, raw.shape[:axis] + raw.shape[axis + 1 :], axis, raw.shape[axis])
+
+
+def _one_of(definition: Definition, y_true: Any, name: str) -> Any:
+    """The target column of that name: y_true itself, or one entry of a mapping."""
+    several = len(definition.declaration.target) > 1 or name != "y"
+    if not several:
+        return y_true
+    try:
+        return y_true[name]
+    except (KeyError, IndexError, TypeError):
+        names = ", ".join(n for n, _ in definition.declaration.target)
+        raise ArgumentError("LM214", f"{definition.name}: y_true must be a mapping with the targets {names}.") from None
+
+
+def _shapes_differ(definition: Definition, name: str, found: tuple[int, ...], wanted: str) -> ArgumentError:
+    return ArgumentError(
+        "LM215", f"{definition.name}: {name} must have shape {wanted}, got {found}. Reshape it; shapes are never broadcast."
+    )
+
+
+def _target(definition: Definition, name: str, kind: str, values: Any, shape: Shape, present: Array | None) -> Array:
+    array = np.asarray(values)
+    label = "y_true" if name == "y" else f'y_true["{name}"]'
+    if array.dtype.kind not in "fiub":
+        raise ArgumentError("LM216", f"{definition.name}: {label} must hold numbers, found {array.dtype} values.")
+    classwise = kind in CLASS_KINDS or "class" in definition.declaration.per
+    if classwise and shape.axis is not None:
+        return _class_target(definition, label, kind, array, shape, present)
+    if array.shape != shape.examples:
+        raise _shapes_differ(definition, f"{label} for raw_prediction {shape.full}", array.shape, str(shape.examples))
+    flat = np.ascontiguousarray(as_floats(definition, label, array).reshape(-1))
+    _check_domain(definition, label, "fraction" if kind == "binary" else kind, flat, present)
+    return flat if shape.axis is None or not classwise else flat[:, None]
+
+
+def _class_target(
+    definition: Definition, label: str, kind: str, array: Array, shape: Shape, present: Array | None
+) -> Array:
+    if array.shape == shape.full:
+        flat = np.ascontiguousarray(shape.flatten(as_floats(definition, label, array)))
+        _check_domain(definition, label, "fraction" if kind == "binary" else kind, flat, present)
+        return flat
+    if array.shape == shape.examples and kind != "simplex":
+        return _indices(definition, label, array.reshape(-1), shape.width, present)
+    wanted = f"{shape.full}" if kind == "simplex" else f"{shape.examples} (class indices) or {shape.full}"
+    raise _shapes_differ(definition, label, array.shape, wanted)
+
+
+def _indices(definition: Definition, label: str, flat: Array, width: int, present: Array | None) -> Array:
+    """Class indices as int64; a row of weight 0 may hold anything."""
+    with np.errstate(invalid="ignore"):
+        good = (flat >= 0) & (flat < width) & (flat == np.floor(flat) if flat.dtype.kind == "f" else True)
+    bad = ~good if present is None else ~good & present
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ArgumentError(
+            "LM217",
+            f"{definition.name}: {label} must hold class indices 0 to {width - 1}, found {flat[row]} in row {row} "
+            f"({int(bad.sum())} such rows).",
+        )
+    return np.ascontiguousarray(np.where(good, flat, 0).astype(np.int64))
+
+
+def domain_of(kind: str) -> Interval:
+    """Where the numbers of a target of this kind lie; a soft class target is a fraction per class."""
+    return DOMAINS["fraction" if kind in CLASS_KINDS else kind]
+
+
+def _check_domain(definition: Definition, label: str, kind: str, flat: Array, present: Array | None) -> None:
+    """Name the first row outside the domain and how many there are; NaN is outside every domain."""
+    interval = domain_of(kind)
+    if flat.size == 0 or (present is None and not interval.integer and _ends_inside(interval, flat)):
+        return
+    bad = ~interval.contains(flat)
+    if bad.ndim > 1:
+        bad = bad.any(axis=1)
+    if present is not None:
+        bad &= present
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ArgumentError(
+            "LM218",
+            f"{definition.name}: {label} must be {interval.describe()}, found {_shown(flat[row])} in row {row} "
+            f"({int(bad.sum())} such rows).",
+        )
+
+
+def _ends_inside(interval: Interval, flat: Array) -> bool:
+    return bool(interval.contains(flat.min())) and bool(interval.contains(flat.max()))
+
+
+def _shown(value: Any) -> str:
+    return str(value.tolist() if isinstance(value, np.ndarray) else value)
+
+
+def _check_raw(definition: Definition, flat: Array, present: Array | None) -> None:
+    """Predictions given on the target's scale must lie in the image of the link; raw ones may be anything."""
+    if definition.declaration.on == "probability":
+        for link in [definition.declaration.link] or [link for _, link in definition.declaration.heads]:
+            image = link_named(link).image
+            _check_domain(definition, "raw_prediction (given as y_pred)", image, flat, present)
+    elif any(kind == "simplex" for _, kind in definition.declaration.target) and not definition.declaration.link:
+        _check_domain(definition, "raw_prediction (given as y_pred)", "simplex", flat, present)
+
+
+def _spread(definition: Definition, name: str, array: Array, shape: Shape) -> Array:
+    """A weight, mask or column: any leading part of the example shape, repeated over the rest."""
+    if array.shape == shape.examples:
+        return array.reshape(-1)
+    if array.ndim and array.shape == shape.examples[: array.ndim]:
+        wide = array.reshape(array.shape + (1,) * (len(shape.examples) - array.ndim))
+        return np.broadcast_to(wide, shape.examples).reshape(-1)
+    raise _shapes_differ(definition, name, array.shape, f"{shape.examples} or a leading part of it")
+
+
+def _weight(
+    definition: Definition, sample_weight: ArrayLike | None, mask: ArrayLike | None, shape: Shape
+) -> Array | None:
+    weight: Array | None = None
+    if sample_weight is not None:
+        weight = _spread(definition, "sample_weight", as_floats(definition, "sample_weight", sample_weight), shape)
+        if weight.size and not (weight.min() >= 0 and np.isfinite(weight.max())):
+            bad = np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))
+            raise ArgumentError(
+                "LM219",
+                f"{definition.name}: sample_weight must be finite and at least 0, found {weight[bad[0]]} in row {bad[0]} "
+                f"({bad.size} such rows).",
+            )
+    if mask is not None:
+        kept = _spread(definition, "mask", np.asarray(mask).astype(bool), shape)
+        weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
+    return None if weight is None else np.ascontiguousarray(weight)
+
+
+def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
+    """The extra columns by name; a missing or unknown one is refused."""
+    given = dict(columns or {})
+    declared = definition.declaration.columns
+    for name in declared:
+        if name not in given:
+            raise ArgumentError("LM220", f'{definition.name}: the column "{name}" is missing; pass columns={{"{name}": ...}}.')
+    for name in given:
+        if name not in declared and name not in BUILT_IN_COLUMNS:
+            hint = did_you_mean(name, [*declared, *BUILT_IN_COLUMNS])
+            raise ArgumentError("LM221", f'{definition.name} has no column "{name}".{hint}')
+    return given
+
+
+def _groups(definition: Definition, group: ArrayLike | None, shape: Shape) -> tuple[NDArray[np.int64] | None, int]:
+    """Group ids: those given, else the first example axis (an image, a query)."""
+    if "group" not in definition.declaration.per:
+        return None, 1
+    if group is None:
+        size = shape.examples[0] if shape.examples else 0
+        inner = int(np.prod(shape.examples[1:], dtype=np.int64))
+        return np.repeat(np.arange(size), inner), size
+    flat = _spread(definition, "group", np.asarray(group), shape)
+    names, ids = np.unique(flat, return_inverse=True)
+    return np.ascontiguousarray(ids.astype(np.int64).reshape(-1)), len(names)

@@ -1,0 +1,82 @@
+"""Cut formulas into passes: a sum over examples that reads another sum needs a later walk over the rows.
+
+Comes in: finished numbers and per-example outputs over plain operations, and the weight of an example.
+Goes out: a `Program`. The total weight is known before any pass: it needs no formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lossmith.formula.node import Node, constant, is_number, make, number_of, symbol_of, walk
+from lossmith.formula.roles import WEIGHT
+from lossmith.kernel.program import Pass, Program
+
+ZERO = constant(0.0)
+ONE = constant(1.0)
+
+
+def schedule(finish: Mapping[str, Node], outputs: Mapping[str, Node], weight: Node) -> Program:
+    """Order the sums into rounds and put every output into the first pass that can write it."""
+    roots = [*finish.values(), *outputs.values()]
+    rounds = _rounds(roots, weight)
+    last = max([*rounds.values(), *(1 + _needs(node, rounds) for node in outputs.values())], default=0)
+    passes: list[Pass] = []
+    for number in range(1, last + 1):
+        sums = tuple(node for node, r in rounds.items() if r == number)
+        bodies = tuple(weighed(node.args[0], weight) for node in sums)
+        written = tuple((name, node) for name, node in outputs.items() if _needs(node, rounds) == number - 1)
+        if bodies or written:
+            passes.append(Pass(sums, bodies, written, _finished_inputs([*bodies, *(node for _, node in written)])))
+    return Program(tuple(passes), tuple(finish.items()), _counts(roots, weight))
+
+
+def weighed(body: Node, weight: Node) -> Node:
+    """The weighted term of a sum; a row of weight 0 is absent, whatever it holds."""
+    if weight is ONE:
+        return body
+    return select_present(weight if is_number(body, 1.0) else weight * body, weight)
+
+
+def select_present(node: Node, weight: Node) -> Node:
+    """The node where the weight is not 0, else 0."""
+    return node if weight is ONE else make("where", make("equal", weight, ZERO), ZERO, node)
+
+
+def _is_count(node: Node, weight: Node) -> bool:
+    """Whether a sum is just the total of the given weights (or the number of rows)."""
+    return node.op == "example_sum" and is_number(node.args[0], 1.0) and (weight is ONE or weight is WEIGHT)
+
+
+def _counts(roots: Sequence[Node], weight: Node) -> tuple[Node, ...]:
+    return tuple(node for node in walk(*roots) if _is_count(node, weight))
+
+
+def _rounds(roots: Sequence[Node], weight: Node) -> dict[Node, int]:
+    found: dict[Node, int] = {}
+    depth: dict[Node, int] = {}
+    for node in walk(*roots):
+        below = max((depth[a] for a in node.args), default=0)
+        if node.op == "example_sum" and not _is_count(node, weight):
+            below += 1
+            found[node] = below
+        depth[node] = below
+    return found
+
+
+def _needs(node: Node, rounds: Mapping[Node, int]) -> int:
+    return max((rounds[n] for n in walk(node) if n in rounds), default=0)
+
+
+def _finished_inputs(roots: Sequence[Node]) -> tuple[Node, ...]:
+    """The largest finished expressions that the rows read: computed once, outside the loop."""
+    found: dict[Node, None] = {root: None for root in roots if is_finished(root)}
+    for node in walk(*roots):
+        if "example" in node.axes and node.op != "example_sum":
+            found.update((argument, None) for argument in node.args if is_finished(argument))
+    return tuple(found)
+
+
+def is_finished(node: Node) -> bool:
+    """Whether the node is the same for all examples, and more than a number or a parameter."""
+    return "example" not in node.axes and number_of(node) is None and symbol_of(node) is None

@@ -1,0 +1,297 @@
+"""Run a program over rows: pass by pass, each sum in double words, finished numbers between the passes.
+
+Comes in: a `Program`, `Rows`, parameter values, a backend. Goes out: finished numbers, per-example arrays, and the sums.
+The NumPy backend is the reference (float64 throughout); the Numba backend runs the same passes as compiled loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossmith.emit import prelude
+from lossmith.emit.table import supports
+from lossmith.emit.to_numba import ROWS, Leaf, Storage, kernel_text, slots
+from lossmith.emit.to_numpy import function_text
+from lossmith.formula.node import Node, among, symbol_of, symbols, walk
+from lossmith.formula.roles import WEIGHT
+from lossmith.kernel.program import Pass, Program
+from lossmith.kernel.rows import Rows
+from lossmith.numerics.double_word import Pair, total
+
+Array = NDArray[Any]
+Backend = Literal["numba", "numpy"]
+Numbers = dict[Node, Array]
+
+
+@dataclass(frozen=True)
+class Result:
+    """`finish`: arrays of shape (groups or 1, classes or 1); `outputs`: (n,) or (n, classes); `sums` as double words."""
+
+    finish: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    sums: Mapping[Node, Pair]
+
+
+def run(
+    program: Program,
+    rows: Rows,
+    parameters: Mapping[str, float],
+    backend: Backend = "numba",
+    n_threads: int | None = None,
+) -> Result:
+    """Walk over the rows as often as the program says."""
+    sums = counts(program, rows)
+    outputs: dict[str, Array] = {}
+    for part in program.passes:
+        finished = finish_nodes(part.inputs, sums, parameters, rows.classes, rows.n_groups)
+        runner = _numba_pass if use_numba(part, rows, backend) else _numpy_pass
+        found, written = runner(part, rows, parameters, finished, n_threads)
+        sums.update(zip(part.sums, found, strict=True))
+        outputs.update(written)
+    return Result(finish_program(program, sums, parameters, rows.classes, rows.n_groups), outputs, sums)
+
+
+def use_numba(part: Pass, rows: Rows, backend: Backend) -> bool:
+    """Groups, and operations without a vector form, run on the NumPy reference."""
+    if backend != "numba" or rows.groups is not None or not rows.leaves:
+        return False
+    plain = [n for n in walk(*part.roots) if n.args and "example" in n.axes and not n.op.startswith("class_")]
+    return all(supports(n.op, "numba") for n in plain if not among(n, part.inputs))
+
+
+def finish_program(
+    program: Program, sums: Mapping[Node, Pair], parameters: Mapping[str, float], classes: int, groups: int
+) -> dict[str, Array]:
+    """The finished numbers from the sums alone."""
+    nodes = tuple(node for _, node in program.finish)
+    values = finish_nodes(nodes, sums, parameters, classes, groups)
+    return {name: values[node] for name, node in program.finish}
+
+
+def finish_nodes(
+    nodes: tuple[Node, ...], sums: Mapping[Node, Pair], parameters: Mapping[str, float], classes: int, groups: int
+) -> Numbers:
+    """Evaluate finished formulas: what a kernel reads, and what it ends in."""
+    if not nodes:
+        return {}
+    function, inputs = _finisher(nodes)
+    values = [
+        sums[node].hi if node in sums else np.full((1, 1), parameters[repr(node)]) for node in inputs
+    ]
+    with np.errstate(all="ignore"):
+        results = function(*values, classes, groups)
+    return {node: np.atleast_2d(np.asarray(r, dtype=np.float64)) for node, r in zip(nodes, results, strict=True)}
+
+
+@lru_cache(maxsize=2048)
+def _finisher(nodes: tuple[Node, ...]) -> tuple[Callable[..., Any], tuple[Node, ...]]:
+    sums = [n for n in _top_sums(nodes)]
+    inputs = (*sums, *(p for p in symbols(*nodes, role="parameter")))
+    return numpy_function({node: f"a{j}" for j, node in enumerate(inputs)}, nodes), inputs
+
+
+def _top_sums(nodes: tuple[Node, ...]) -> list[Node]:
+    """The sums over examples that the nodes read directly (not those below other sums)."""
+    found: dict[Node, None] = {}
+    seen: set[Node] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op == "example_sum":
+            found[node] = None
+        else:
+            stack.extend(node.args)
+    return list(found)
+
+
+def numpy_function(inputs: Mapping[Node, str], roots: tuple[Node, ...]) -> Callable[..., Any]:
+    """Compile generated NumPy text; its only names are NumPy and the functions of the prelude."""
+    namespace: dict[str, Any] = {k: v for k, v in vars(prelude).items() if k == "np" or k.startswith("_")}
+    exec(compile(function_text("kernel", inputs, roots), "<lossmith numpy kernel>", "exec"), namespace)
+    function: Callable[..., Any] = namespace["kernel"]
+    return function
+
+
+def counts(program: Program, rows: Rows) -> dict[Node, Pair]:
+    """The total weight (or number of rows), overall or per group."""
+    weight = rows.leaves.get(WEIGHT) if rows.weighted else None
+    found: dict[Node, Pair] = {}
+    for node in program.counts:
+        if node.attr:
+            assert rows.groups is not None
+            found[node] = _grouped(np.ones((rows.n, 1)) if weight is None else _tall(weight), rows)
+        elif weight is None:
+            found[node] = Pair(np.full((1, 1), float(rows.n)), np.zeros((1, 1)))
+        else:
+            found[node] = _shaped(total(_tall(weight).astype(np.float64), axis=0))
+    return found
+
+
+def _tall(array: Array) -> Array:
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _shaped(pair: Pair) -> Pair:
+    return Pair(np.atleast_2d(pair.hi), np.atleast_2d(pair.lo))
+
+
+def _grouped(terms: Array, rows: Rows) -> Pair:
+    """One double-word sum per group, in the order of the rows."""
+    assert rows.groups is not None
+    order = np.argsort(rows.groups, kind="stable")
+    borders = np.searchsorted(rows.groups[order], np.arange(rows.n_groups + 1))
+    parts = [total(terms[order[a:b]], axis=0) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return Pair(np.stack([p.hi for p in parts]), np.stack([p.lo for p in parts]))
+
+
+def _read_leaves(part: Pass) -> tuple[Node, ...]:
+    """The per-example leaves that a pass reads."""
+    return tuple(n for n in symbols(*_cut(part)) if "example" in n.axes)
+
+
+def _cut(part: Pass) -> list[Node]:
+    """The nodes of a pass, without what lies below its finished inputs."""
+    from lossmith.emit.to_numpy import needed
+
+    return [n for n in needed(part.roots, {node: "" for node in part.inputs}) if not among(n, part.inputs) and not n.args]
+
+
+def _parameters_of(part: Pass) -> tuple[Node, ...]:
+    return tuple(n for n in _cut(part) if (leaf := symbol_of(n)) is not None and leaf.role == "parameter")
+
+
+@lru_cache(maxsize=1024)
+def _numpy_kernel(part: Pass) -> tuple[Callable[..., Any], tuple[Node, ...], tuple[Node, ...]]:
+    leaves, names = _read_leaves(part), _parameters_of(part)
+    inputs = {node: f"a{j}" for j, node in enumerate((*leaves, *names, *part.inputs))}
+    return numpy_function(inputs, part.roots), leaves, names
+
+
+def _numpy_pass(
+    part: Pass, rows: Rows, parameters: Mapping[str, float], finished: Numbers, n_threads: int | None
+) -> tuple[list[Pair], dict[str, Array]]:
+    kernel, leaves, names = _numpy_kernel(part)
+    values: list[Any] = [_matrix(rows, leaf) for leaf in leaves]
+    values += [np.float64(parameters[repr(node)]) for node in names]
+    values += [_to_rows(node, finished[node], rows) for node in part.inputs]
+    with np.errstate(all="ignore"):
+        results = kernel(*values, rows.classes, rows.n_groups)
+    wide = [np.broadcast_to(np.atleast_2d(r), (rows.n, np.atleast_2d(r).shape[1])) for r in results]
+    bodies, written = wide[: len(part.bodies)], wide[len(part.bodies) :]
+    sums = [_sum(node, np.asarray(b, dtype=np.float64), rows) for node, b in zip(part.sums, bodies, strict=True)]
+    outputs = {}
+    for (name, node), array in zip(part.outputs, written, strict=True):
+        shape = (rows.n, rows.classes) if "class" in node.axes else (rows.n, 1)
+        full = np.broadcast_to(array, shape).astype(work_dtype(rows))
+        outputs[name] = full if rows.shape.axis is not None and "class" in node.axes else full[:, 0]
+    return sums, outputs
+
+
+def _sum(node: Node, terms: Array, rows: Rows) -> Pair:
+    return _grouped(terms, rows) if node.attr else _shaped(total(terms, axis=0))
+
+
+def _to_rows(node: Node, value: Array, rows: Rows) -> Array:
+    return value[rows.groups] if "group" in node.axes and rows.groups is not None else value
+
+
+def work_dtype(rows: Rows) -> np.dtype[Any]:
+    """The dtype that outputs are rounded to: float32 for float32 predictions, else float64."""
+    return np.dtype(np.float32) if rows.dtype.itemsize <= 4 else np.dtype(np.float64)
+
+
+def _matrix(rows: Rows, leaf: Node) -> Array:
+    """A leaf as float64 of shape (n, 1) or (n, classes); class indices become one-hot rows."""
+    array = rows.leaves[leaf]
+    if array.dtype.kind == "i":
+        return (array[:, None] == np.arange(rows.classes)).astype(np.float64)
+    return _tall(array).astype(np.float64, copy=False)
+
+
+@lru_cache(maxsize=1024)
+def _numba_kernel(part: Pass, storage: tuple[Storage, ...], classes: bool) -> Callable[..., Any]:
+    from lossmith.build import build
+
+    leaves = [Leaf(node, s) for node, s in zip(_read_leaves(part), storage, strict=True)]
+    return build(kernel_text(part, leaves, _parameters_of(part), classes), "kernel")
+
+
+def numba_text(part: Pass, rows: Rows) -> str:
+    """The source of the compiled loop, for people to read."""
+    leaves = _read_leaves(part)
+    stored = [Leaf(node, s) for node, s in zip(leaves, _storage(part, rows, leaves), strict=True)]
+    return kernel_text(part, stored, _parameters_of(part), _has_classes(rows))
+
+
+def _storage(part: Pass, rows: Rows, leaves: tuple[Node, ...]) -> tuple[Storage, ...]:
+    return tuple(
+        "index" if rows.leaves[n].dtype.kind == "i" else "matrix" if _is_wide(n, rows) else "row" for n in leaves
+    )
+
+
+def _is_wide(leaf: Node, rows: Rows) -> bool:
+    return _has_classes(rows) and "class" in leaf.axes
+
+
+def _has_classes(rows: Rows) -> bool:
+    return rows.shape.axis is not None and rows.classes == rows.shape.width and _classwise(rows)
+
+
+def _classwise(rows: Rows) -> bool:
+    return any("class" in leaf.axes for leaf in rows.leaves)
+
+
+def _numba_pass(
+    part: Pass, rows: Rows, parameters: Mapping[str, float], finished: Numbers, n_threads: int | None
+) -> tuple[list[Pair], dict[str, Array]]:
+    from lossmith.build import run_chunks
+
+    leaves = _read_leaves(part)
+    if not leaves or rows.n == 0:
+        return _numpy_pass(part, rows, parameters, finished, n_threads)
+    classes = _has_classes(rows)
+    kernel = _numba_kernel(part, _storage(part, rows, leaves), classes)
+    arrays = [rows.leaves[leaf] for leaf in leaves]
+    par = np.array([parameters[repr(node)] for node in _parameters_of(part)], dtype=np.float64)
+    fin = np.zeros((len(part.inputs), rows.classes))
+    for j, node in enumerate(part.inputs):
+        fin[j] = finished[node]
+    dtype = work_dtype(rows)
+    written = [
+        np.empty((rows.n, rows.classes) if classes and "class" in node.axes else rows.n, dtype) for _, node in part.outputs
+    ]
+    sizes = slots(part, rows.classes)
+    n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
+    sums = np.empty((n_chunks, max(1, sum(sizes)), 2))
+
+    def work(first: int, last: int) -> None:
+        kernel(*arrays, par, fin, *written, sums, first, last, rows.classes)
+
+    run_chunks(work, n_chunks, n_threads)
+    return _merged(sums, sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
+
+
+def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
+    """Merge the chunks in their order, whatever thread computed them."""
+    hi, lo = total(sums[:, :, 0], axis=0), sums[:, :, 1].sum(axis=0)
+    merged = [Pair(np.asarray(h), np.asarray(e + r)) for h, e, r in zip(hi.hi, hi.lo, lo, strict=True)]
+    found: list[Pair] = []
+    at = 0
+    for size in sizes:
+        block = merged[at : at + size]
+        total_hi = np.array([[float(p.hi + p.lo) for p in block]])
+        rest = np.array([[float((p.hi - (p.hi + p.lo)) + p.lo) for p in block]])
+        found.append(Pair(total_hi, np.where(np.isfinite(rest), rest, 0.0)))
+        at += size
+    return found
+
+

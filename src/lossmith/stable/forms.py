@@ -1,0 +1,222 @@
+"""A floating-point form for every safe node: plain operations whose result is right in every regime.
+
+Comes in: a formula with safe nodes. Goes out: an equal formula over plain operations only; never differentiated.
+Each form keeps small results small (no 1 - p, no lse - z) and large arguments finite (only exp(-|x|)).
+Shared parts (`exp(-|z|)`, the largest class) are one node, so a kernel computes them once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, rebuild
+
+ZERO: Final = constant(0.0)
+ONE: Final = constant(1.0)
+HALF: Final = constant(0.5)
+TWO: Final = constant(2.0)
+LOG_2: Final = constant(math.log(2.0))
+
+
+def _where(condition: Node, a: Node, b: Node) -> Node:
+    return make("where", condition, a, b)
+
+
+def _abs(x: Node) -> Node:
+    return make("abs", x.args[0] if x.op == "negative" else x)
+
+
+def _decay(x: Node) -> Node:
+    """exp(-|x|), in [0, 1]."""
+    return make("exp", -_abs(x))
+
+
+def _below_zero(x: Node) -> Node:
+    return ZERO < x.args[0] if x.op == "negative" else x < ZERO
+
+
+def _sigmoid(x: Node) -> Node:
+    e = _decay(x)
+    return _where(_below_zero(x), e, ONE) * (ONE / (ONE + e))
+
+
+def _softplus(x: Node) -> Node:
+    return make("maximum", x, ZERO) + make("log1p", _decay(x))
+
+
+def _sigmoid_power(x: Node, b: Node) -> Node:
+    """e ** (b min(x, 0) - b log1p(e ** -|x|)): the large product is kept in two words."""
+    return make("exp_muladd", b, make("minimum", x, ZERO), -(b * make("log1p", _decay(x))))
+
+
+def _log_cosh(x: Node) -> Node:
+    """Near 0: log1p of cosh - 1 = expm1(a)**2 / (2 e**a); far: a + log1p(e ** -2a) - log 2."""
+    a = _abs(x)
+    grown = make("expm1", make("minimum", a, TWO))
+    near = make("log1p", (grown * grown) / (TWO * (ONE + grown)))
+    far = (a - LOG_2) + make("log1p", make("exp", -(TWO * a)))
+    return _where(a < ONE, near, far)
+
+
+def _xlogy(a: Node, b: Node) -> Node:
+    return _where(make("equal", a, ZERO), ZERO, a * make("log", b))
+
+
+def _xlog1py(a: Node, b: Node) -> Node:
+    return _where(make("equal", a, ZERO), ZERO, a * make("log1p", b))
+
+
+def _safe_divide(a: Node, b: Node) -> Node:
+    return _where(make("equal", a, ZERO), ZERO, a / b)
+
+
+def _log_ratio(a: Node, b: Node) -> Node:
+    excess = (a - b) / b
+    return _where(make("abs", excess) < HALF, make("log1p", excess), make("log", a) - make("log", b))
+
+
+def _scaled_exp(a: Node, b: Node) -> Node:
+    """Two halves of the exponential, so that neither overflows where the product does not."""
+    half = make("exp", HALF * b)
+    return _where(make("equal", a, ZERO), ZERO, (half * a) * half)
+
+
+def _exp_minus(x: Node, y: Node) -> Node:
+    near = make("expm1", x) - (y - ONE)
+    return _where(make("abs", x) < HALF, near, make("exp", x) - y)
+
+
+def _one_minus_scaled_exp(a: Node, b: Node) -> Node:
+    near = -(make("expm1", b) + (a - ONE) * make("exp", b))
+    return _where(make("abs", b) < HALF, near, ONE - _scaled_exp(a, b))
+
+
+def _row(x: Node) -> tuple[Node, Node, Node]:
+    """The exponentials relative to the largest class, which class that is, and the sum of the others."""
+    e = make("exp", x - make("class_max", x))
+    first = make("class_first_max", x)
+    return e, first, make("class_sum", _where(first, ZERO, e))
+
+
+def _logsumexp(x: Node) -> Node:
+    return make("class_max", x) + make("log1p", _row(x)[2])
+
+
+def _log_softmax(x: Node) -> Node:
+    return (x - make("class_max", x)) - make("log1p", _row(x)[2])
+
+
+def _softmax(x: Node) -> Node:
+    e, _, rest = _row(x)
+    return e * (ONE / (ONE + rest))
+
+
+def _softmax_complement(x: Node) -> Node:
+    e, first, rest = _row(x)
+    return _where(first, rest, ONE + (rest - e)) * (ONE / (ONE + rest))
+
+
+def _softmax_complement_power(x: Node, b: Node) -> Node:
+    return make("power", _softmax_complement(x), b)
+
+
+def _class_others(a: Node) -> Node:
+    """Leave out the largest element by summing the others, not by subtracting it from the sum."""
+    size = make("abs", a)
+    first = make("class_first_max", size)
+    rest = make("class_sum", _where(first, ZERO, a))
+    largest = make("class_sum", _where(first, a, ZERO))
+    return _where(first, rest, largest + (rest - a))
+
+
+BIG: Final = constant(2.0**500)
+TINY: Final = constant(2.0**-500)
+DOWN: Final = constant(2.0**-600)
+UP: Final = constant(2.0**600)
+APART: Final = constant(2.0**-1000)
+
+
+def _example_rms(node: Node) -> Node:
+    """Three sums of squares (huge, usual, tiny), each scaled into range; they add up over batches like any sum."""
+    x = node.args[0]
+    size = make("abs", x)
+    huge, tiny = BIG < size, size < TINY
+    down, up = x * DOWN, x * UP
+
+    def total(body: Node) -> Node:
+        return make("example_sum", body, attr=node.attr)
+
+    many = total(ONE)
+    big = total(_where(huge, down * down, ZERO))
+    mid = total(_where(huge, ZERO, _where(tiny, ZERO, x * x)))
+    small = total(_where(tiny, up * up, ZERO))
+    root_big = UP * make("sqrt", (big + (mid * DOWN) * DOWN) / many)
+    root_mid = make("sqrt", (mid + (small * DOWN) * DOWN) / many)
+    root_small = DOWN * make("sqrt", small / many)
+    return _where(ZERO < big, root_big, _where(make("equal", mid, ZERO), root_small, root_mid))
+
+
+# safe node -> its form over plain operations
+FORMS: Final[dict[str, Callable[..., Node]]] = {
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "sigmoid_power": _sigmoid_power,
+    "log_cosh": _log_cosh,
+    "xlogy": _xlogy,
+    "xlog1py": _xlog1py,
+    "safe_divide": _safe_divide,
+    "log_ratio": _log_ratio,
+    "scaled_exp": _scaled_exp,
+    "exp_minus": _exp_minus,
+    "one_minus_scaled_exp": _one_minus_scaled_exp,
+    "class_logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "softmax_complement": _softmax_complement,
+    "softmax_complement_power": _softmax_complement_power,
+    "class_others": _class_others,
+    "stop_gradient": lambda a: a,
+}
+
+
+# operation -> which of its arguments are conditions
+CONDITIONS: Final[dict[str, tuple[bool, ...]]] = {
+    "where": (True, False, False),
+    "logical_and": (True, True),
+    "logical_or": (True, True),
+    "logical_not": (True,),
+}
+
+
+def _typed(node: Node, args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Turn truth values into 1 and 0 where a number is wanted, and numbers into `not 0` where a condition is."""
+    wanted = CONDITIONS.get(node.op, (False,) * len(args))
+    return tuple(_as_condition(a) if w else _as_number(a) for a, w in zip(args, wanted, strict=True))
+
+
+def _as_condition(node: Node) -> Node:
+    if OPERATIONS[node.op].boolean:
+        return node
+    return make("logical_not", make("equal", node, ZERO))
+
+
+def _as_number(node: Node) -> Node:
+    return _where(node, ONE, ZERO) if OPERATIONS[node.op].boolean else node
+
+
+def in_plain_operations(root: Node) -> Node:
+    """Replace every safe node by its form, and means over examples by sums."""
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        args = _typed(node, args)
+        same = make_from(node.op, args, node.attr)
+        if node.op == "example_mean":
+            count = make("example_sum", ONE, attr=node.attr)
+            return make("example_sum", args[0], attr=node.attr) / count
+        if node.op == "example_rms":
+            return _example_rms(same)
+        return FORMS[node.op](*args) if node.op in FORMS else same
+
+    return _as_number(rebuild(root, change))
