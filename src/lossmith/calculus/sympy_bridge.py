@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from lossmith.errors import UnsupportedError
-from lossmith.formula.node import OPERATIONS, Node, Symbol, number_of, symbol_of
+from lossmith.formula.node import OPERATIONS, Node, Symbol, make, number_of, symbol_of
 
 Expression: TypeAlias = Any  # SymPy carries no types
 
 _GREEK: Final = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi"}
+    | {"rho", "sigma", "tau", "phi", "chi", "psi", "omega"}
 )
 _CLASS_LETTERS: Final = "kjlmq"
 
@@ -43,16 +45,31 @@ def to_latex(node: Node) -> str:
     >>> from lossmith.formula.node import make, symbol
     >>> y, z = symbol("y", "target", ["example"]), symbol("z", "raw", ["example"])
     >>> to_latex(make("example_mean", (y - z) ** 2))
-    '\\\\frac{\\\\sum_{i=1}^{n} \\\\left(y_{i} - z_{i}\\\\right)^{2}}{n}'
+    '\\\\frac{1}{n} \\\\sum_{i=1}^{n} \\\\left(y_{i} - z_{i}\\\\right)^{2}'
     """
     sympy = _sympy()
-    return str(sympy.latex(_Converter(sympy, _start(node), display=True).convert(node)))
+    return str(sympy.latex(_Converter(sympy, _start(node), display=True).convert(node), order="none"))
 
 
-def _sympy() -> ModuleType:
+def _sympy() -> Any:
     import sympy
 
     return sympy
+
+
+@lru_cache(maxsize=64)
+def _big(sympy: ModuleType, sign: str, bracketed: bool = False) -> Any:
+    """A SymPy function that prints as a large sign before its body, such as a sum."""
+
+    def text(self: Any, printer: Any, exp: str | None = None) -> str:
+        body = printer.parenthesize(self.args[0], sympy.printing.precedence.PRECEDENCE["Mul"], strict=True)
+        whole = f"{sign} {body}"
+        if exp is None and not bracketed:
+            return whole
+        power = "" if exp is None else f"^{{{exp}}}"
+        return f"\\left({whole}\\right){power}"
+
+    return type("Big", (sympy.Function,), {"_latex": text, "sign": sign, "nargs": 1})
 
 
 @dataclass(frozen=True)
@@ -99,9 +116,10 @@ class _Converter:
             return self.sympy.Function(_NAMED[node.op])(*(self.number_valued(a, at) for a in node.args))
         if node.op not in _ELEMENTWISE:
             raise UnsupportedError("LM320", f"{node.op} has no form in SymPy.")
-        arguments = (self.convert(a, at) if _takes_truth(node, i) else self.number_valued(a, at)
-                     for i, a in enumerate(node.args))  # fmt: skip
-        return _ELEMENTWISE[node.op](self.sympy, *arguments)
+        arguments = [self.convert(a, at) if _takes_truth(node, i) else self.number_valued(a, at)
+                     for i, a in enumerate(node.args)]  # fmt: skip
+        shown = _AS_WRITTEN.get(node.op, _ELEMENTWISE[node.op]) if self.display else _ELEMENTWISE[node.op]
+        return shown(self.sympy, *arguments)
 
     def number_valued(self, node: Node, at: _Indices) -> Expression:
         """A comparison that is used as a number is 1 or 0."""
@@ -116,18 +134,21 @@ class _Converter:
             return self.sympy.Rational(numerator, denominator)
         return self.sympy.Float(repr(value))
 
-    def total(self, body: Node, at: _Indices, letter: str, end: str) -> Expression:
-        """The sum of a body over one index, from 1."""
-        index = self.sympy.Symbol(letter, integer=True)
-        last = self.sympy.Symbol(end, integer=True, positive=True)
-        return self.sympy.Sum(self.number_valued(body, at), (index, 1, last))
+    def total(self, body: Node, at: _Indices, letter: str, end: str, mean: bool = False) -> Expression:
+        """The sum (or mean) of a body over one index, from 1."""
+        summand, last = self.number_valued(body, at), self.size(end)
+        if self.display:
+            share = f"\\frac{{1}}{{{end}}} " if mean else ""
+            return _big(self.sympy, f"{share}\\sum_{{{letter}=1}}^{{{end}}}")(summand)
+        total = self.sympy.Sum(summand, (self.sympy.Symbol(letter, integer=True), 1, last))
+        return total / last if mean else total
 
-    def over_classes(self, body: Node, at: _Indices) -> Expression:
+    def over_classes(self, body: Node, at: _Indices, mean: bool = False) -> Expression:
         inner = at.inner_class()
-        return self.total(body, inner, str(inner.classes), "K")
+        return self.total(body, inner, str(inner.classes), "K", mean)
 
-    def over_rows(self, body: Node, at: _Indices) -> Expression:
-        return self.total(body, replace(at, row="i"), "i", "n")
+    def over_rows(self, body: Node, at: _Indices, mean: bool = False) -> Expression:
+        return self.total(body, replace(at, row="i"), "i", "n", mean)
 
     def size(self, name: str) -> Expression:
         return self.sympy.Symbol(name, integer=True, positive=True)
@@ -162,17 +183,8 @@ Reduce: TypeAlias = Callable[[_Converter, Node, _Indices], Expression]
 def _softmax(c: _Converter, node: Node, at: _Indices) -> Expression:
     if c.display:
         return c.sympy.Function("\\operatorname{softmax}")(c.convert(node.args[0], at))
-    exp = c.sympy.exp
-    inner = at.inner_class()
-    index = c.sympy.Symbol(str(inner.classes), integer=True)
-    total = c.sympy.Sum(exp(c.convert(node.args[0], inner)), (index, 1, c.size("K")))
-    return exp(c.convert(node.args[0], at)) / total
-
-
-def _logsumexp(c: _Converter, node: Node, at: _Indices) -> Expression:
-    inner = at.inner_class()
-    index = c.sympy.Symbol(str(inner.classes), integer=True)
-    return c.sympy.log(c.sympy.Sum(c.sympy.exp(c.convert(node.args[0], inner)), (index, 1, c.size("K"))))
+    exp = make("exp", node.args[0])
+    return c.convert(exp, at) / c.over_classes(exp, at)
 
 
 def _class_max(c: _Converter, node: Node, at: _Indices) -> Expression:
@@ -182,23 +194,48 @@ def _class_max(c: _Converter, node: Node, at: _Indices) -> Expression:
 
 # How the operations over an axis are written.
 _REDUCTIONS: Final[dict[str, Reduce]] = {
-    "class_sum": lambda c, n, at: c.over_classes(n.args[0], at),
+    "class_sum": lambda c, n, at: c.size("K") if number_of(n.args[0]) == 1.0 else c.over_classes(n.args[0], at),
     "class_others": lambda c, n, at: c.over_classes(n.args[0], at) - c.number_valued(n.args[0], at),
     "class_max": _class_max,
-    "class_logsumexp": _logsumexp,
+    "class_logsumexp": lambda c, n, at: c.sympy.log(c.over_classes(make("exp", n.args[0]), at)),
     "softmax": _softmax,
     "log_softmax": lambda c, n, at: c.sympy.log(_softmax(c, n, at)),
     "softmax_complement": lambda c, n, at: 1 - _softmax(c, n, at),
     "softmax_complement_power": lambda c, n, at: (1 - _softmax(c, n, at)) ** c.convert(n.args[1], at),
     "example_sum": lambda c, n, at: c.over_rows(n.args[0], at),
-    "example_mean": lambda c, n, at: c.over_rows(n.args[0], at) / c.size("n"),
-    "example_rms": lambda c, n, at: c.sympy.sqrt(c.over_rows(n.args[0] ** 2, at) / c.size("n")),
+    "example_mean": lambda c, n, at: c.over_rows(n.args[0], at, mean=True),
+    "example_rms": lambda c, n, at: c.sympy.sqrt(c.over_rows(n.args[0] ** 2, at, mean=True)),
     "axis_mean": lambda c, n, at: (
-        c.over_classes(n.args[0], at) / c.size("K")
-        if n.attr == "class"
-        else c.total(n.args[0], at, "g", "G") / c.size("G")
+        c.over_classes(n.args[0], at, mean=True) if n.attr == "class" else c.total(n.args[0], at, "g", "G", mean=True)
     ),
     "group_count": lambda c, n, at: c.size("G"),
+}
+
+
+def _written_sum(sympy: ModuleType, *terms: Expression) -> Expression:
+    """A sum whose terms keep the order of the formula, and in which nothing cancels."""
+    flat = [part for term in terms for part in sympy.Add.make_args(term)]
+    return sympy.Add(*flat, evaluate=False)
+
+
+def _written_product(sympy: ModuleType, a: Expression, b: Expression) -> Expression:
+    """A product in which a large sign does not swallow the factors after it."""
+    if a.is_Atom or b.is_Atom:
+        return a * b
+    return _guarded(sympy, a) * _guarded(sympy, b)
+
+
+def _guarded(sympy: ModuleType, a: Expression) -> Expression:
+    if a.is_Mul:
+        return a.func(*(_guarded(sympy, part) for part in a.args))
+    return _big(sympy, a.sign, bracketed=True)(*a.args) if hasattr(a, "sign") and a.is_Function else a
+
+
+# Where people care about the order of what they wrote.
+_AS_WRITTEN: Final[dict[str, Callable[..., Expression]]] = {
+    "add": _written_sum,
+    "subtract": lambda s, a, b: _written_sum(s, a, *(-part for part in s.Add.make_args(b))),
+    "multiply": _written_product,
 }
 
 # What a reader knows by name: shown so, worked out in `to_sympy`.

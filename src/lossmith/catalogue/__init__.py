@@ -104,4 +104,14 @@ def _advice(name: str, known: Iterable[str]) -> str:
 
 _BY_NAME: Final[dict[str, Entry]] = {key: entry for entry in LOSSES for key in (entry.name, *entry.aliases)}
 
-__all__ = ["ACTIVATIONS", "LOSSES", "TAKES", "Activation", "Entry", "find", "find_activation", "names", "on_probability"]
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "TAKES",
+    "Activation",
+    "Entry",
+    "find",
+    "find_activation",
+    "names",
+    "on_probability",
+]

@@ -35,7 +35,7 @@ def cross_entropy(y: Node, p: Node) -> Node:
     target="class",
     link="softmax",
     domain={"epsilon": Interval(0.0, 1.0, low_open=False)},
-    source="Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567, section 7",
+    source="Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7",
 )
 def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node:
     """Cross entropy against the target mixed with `epsilon` of the uniform distribution.
@@ -55,7 +55,7 @@ def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node
     target="class",
     link="softmax",
     domain={"gamma": NONNEGATIVE},
-    source="Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, eq. 4 with the softmax probability",
+    source="Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, eq. 4, with softmax",
 )
 def softmax_focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
     """Cross entropy in which rows that are already right count less, by (1 - probability of the truth) ** gamma.

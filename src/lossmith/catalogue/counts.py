@@ -13,7 +13,7 @@ from lossmith.formula.trace import define
 @define(
     target="nonnegative",
     link="exp",
-    source="McCullagh and Nelder (1989), Generalized Linear Models, chapter 6: minus the log likelihood, without its term of y alone",
+    source="McCullagh and Nelder (1989), Generalized Linear Models, chapter 6: minus the log likelihood",
 )
 def poisson(y: Node, p: Node) -> Node:
     """Minus the Poisson log likelihood, without the term that does not depend on the prediction.

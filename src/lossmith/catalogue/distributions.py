@@ -36,7 +36,7 @@ def distribution_cross_entropy(y: Node, p: Node) -> Node:
 @define(
     target="simplex",
     link="softmax",
-    source="Kullback and Leibler (1951), On Information and Sufficiency, Annals of Mathematical Statistics 22, pages 79-86",
+    source="Kullback and Leibler (1951), On Information and Sufficiency, Ann. Math. Statist. 22, pages 79-86",
 )
 def kl_divergence(y: Node, p: Node) -> Node:
     """Kullback-Leibler divergence of p from y: the cross entropy minus the least that it could be.

@@ -42,7 +42,7 @@ def on_probability(definition: Definition) -> Definition:
     declaration = definition.declaration
     if declaration.on == "probability":
         return definition
-    links = [link for _, link in declaration.heads] or [declaration.link]
+    links = [link for _, link in declaration.heads] or [declaration.link or "identity"]
     if all(link_named(link).name == "identity" for link in links):
         raise ArgumentError(
             "LM210",

@@ -14,7 +14,7 @@ from lossmith.numerics.interval import POSITIVE
 @define(
     target="real",
     domain={"delta": POSITIVE},
-    source="Huber (1964), Robust Estimation of a Location Parameter, Annals of Mathematical Statistics 35, pages 73-101",
+    source="Huber (1964), Robust Estimation of a Location Parameter, Ann. Math. Statist. 35, pages 73-101",
 )
 def huber(y: Node, z: Node, delta: float = 1.0) -> Node:
     """Half the squared residual up to `delta`, a straight line beyond.
@@ -33,7 +33,7 @@ def huber(y: Node, z: Node, delta: float = 1.0) -> Node:
 
 @define(
     target="real",
-    source="Green (1990), Bayesian reconstructions from emission tomography data, IEEE Trans. Medical Imaging 9, pages 84-93",
+    source="Green (1990), Bayesian reconstructions from emission tomography data, IEEE Trans. Med. Imaging 9",
 )
 def log_cosh(y: Node, z: Node) -> Node:
     """Log of the hyperbolic cosine of the residual: half its square near zero, |residual| - log 2 far away.

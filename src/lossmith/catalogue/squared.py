@@ -10,7 +10,7 @@ from lossmith.formula.node import Node
 from lossmith.formula.trace import define
 
 
-@define(target="real", source="Legendre (1805), Nouvelles methodes pour la determination des orbites des cometes, appendix")
+@define(target="real", source="Legendre (1805), Nouvelles methodes pour la determination des orbites, appendix")
 def squared_error(y: Node, z: Node) -> Node:
     """Mean of the squared residuals, known as MSE.
 
@@ -25,7 +25,7 @@ def squared_error(y: Node, z: Node) -> Node:
     return (y - z) ** 2
 
 
-@define(target="real", source="Bishop (2006), Pattern Recognition and Machine Learning, eq. 1.2 divided by the number of rows")
+@define(target="real", source="Bishop (2006), Pattern Recognition and Machine Learning, eq. 1.2 per row")
 def half_squared_error(y: Node, z: Node) -> Node:
     """Half of the squared residual, whose gradient is the residual itself; what most boosters call `l2`.
 
