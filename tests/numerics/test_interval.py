@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lossmith.numerics.interval import DOMAINS, SOFT_KINDS, Interval
+from lossmith.numerics.interval import DOMAINS, NAMED, SOFT_KINDS, Interval, parse_interval
 
 KINDS = {
     "real": ([-1e300, 0.0, 0.5], [math.inf, -math.inf, math.nan]),
@@ -65,3 +65,22 @@ def test_ends_in_the_wrong_order_are_refused(low, high):
 )
 def test_an_interval_describes_itself(interval, words):
     assert interval.describe() == words
+
+
+@pytest.mark.parametrize(
+    "text, interval",
+    [
+        ("(0, 1]", Interval(0, 1, high_open=False)),
+        (" [ -2.5,1e3 ) ", Interval(-2.5, 1e3, low_open=False)),
+        ("(-inf, inf)", Interval()),
+        *NAMED.items(),
+    ],
+)
+def test_an_interval_is_read_from_text(text, interval):
+    assert parse_interval(text) == interval
+
+
+@pytest.mark.parametrize("text", ["", "0, 1", "(1, 0)", "(0, nan)", "(0, 1, 2)", "simplex", "(a, b)", "(0 1)"])
+def test_text_that_is_no_interval_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="is no interval; write its ends"):
+        parse_interval(text)

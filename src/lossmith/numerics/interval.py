@@ -146,4 +146,5 @@ def parse_interval(text: str) -> Interval:
         return Interval(float(low), float(high), left == "(", right == ")")
     except ValueError:
         advice = did_you_mean(text, NAMED) or f" Names: {', '.join(NAMED)}."
-        raise FormulaError("LM128", f'"{text}" is no interval; write its ends, as in "(0, 1]" or "[0, inf)".{advice}') from None
+        sentence = f'"{text}" is no interval; write its ends, as in "(0, 1]" or "[0, inf)".{advice}'
+        raise FormulaError("LM128", sentence) from None
