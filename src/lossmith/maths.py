@@ -7,12 +7,12 @@ reads it, and so does whoever re-exports the words. `__all__` leaves out the wor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final, TypeAlias, TypeVar
 
 from lossmith.errors import FormulaError
 from lossmith.formula.node import OPERATIONS, Node, as_node, constant, make, symbol
+from lossmith.formula.parse import CONSTANTS
 
 Expression: TypeAlias = Node | float
 Word: TypeAlias = Callable[..., Node]
@@ -24,9 +24,6 @@ _ZERO: Final = constant(0.0)
 
 VOCABULARY: Final[dict[str, Word]] = {}
 """Every word of formulas by its name, in the order of this file."""
-
-CONSTANTS: Final[dict[str, float]] = {"pi": math.pi}
-"""Named numbers that formula texts may use."""
 
 
 def _word(function: AnyWord) -> AnyWord:
@@ -42,9 +39,7 @@ def _condition(value: Expression, word: str) -> Node:
     """A condition stays itself; a number in the place of one is refused with advice."""
     node = as_node(value)
     if not OPERATIONS[node.op].boolean:
-        raise FormulaError(
-            "LM125", f"{word} needs a condition, which is a comparison such as y > 0; found the number {node!r}."
-        )
+        raise FormulaError("LM125", f"{word} needs a condition, which is a comparison such as y > 0; found a number.")
     return node
 
 

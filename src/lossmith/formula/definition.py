@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lossmith.errors import ArgumentError, FormulaError, did_you_mean
 from lossmith.formula.link import link_named
-from lossmith.formula.node import Node, fingerprint, make, substitute, symbols, walk
+from lossmith.formula.node import OPERATIONS, Node, among, fingerprint, make, substitute, symbol, symbols, walk
 from lossmith.formula.roles import WEIGHT, Declaration, Roles, roles
 from lossmith.numerics.interval import Interval
 
@@ -27,6 +27,17 @@ class Parameter:
     domain: Interval
 
 
+@dataclass(frozen=True)
+class Reweighting:
+    """A weight of rows by their class or by a column, on top of `sample_weight`; it enters denominators as well.
+
+    `classes`: (class, weight) pairs; None with `column` None means "balanced", which `Loss.fit` makes numbers of.
+    """
+
+    classes: tuple[tuple[int, float], ...] | None = None
+    column: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Definition:
     """A loss as data: everything else (derivatives, kernels, facts, adapters) is derived from this record."""
@@ -37,7 +48,7 @@ class Definition:
     parameters: tuple[Parameter, ...] = ()
     source: str = ""
     summary: str = ""
-    weight: Node = field(default=WEIGHT)
+    reweighting: tuple[Reweighting, ...] = ()
     empty: str = "zero"
 
     @property
@@ -48,22 +59,38 @@ class Definition:
     @property
     def formula_hash(self) -> str:
         """Hash of the formula and declaration, without parameter values: kernels are keyed by it."""
-        text = f"{fingerprint(self.formula, self.weight)}|{self.declaration!r}|{self.empty}"
+        text = f"{fingerprint(self.formula)}|{self.declaration!r}|{self.empty}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_definition(definition: Definition) -> Definition:
     """Refuse formulas that mean nothing: unknown leaves, a class axis left over, no raw prediction."""
-    known = {id(leaf) for leaf in definition.roles.leaves.values()}
-    parameters = {p.name for p in definition.parameters}
+    leaves = definition.roles.leaves
+    known = [*leaves.values(), *(symbol(p.name, "parameter") for p in definition.parameters), WEIGHT]
     for leaf in symbols(definition.formula):
         name = repr(leaf)
-        if id(leaf) not in known and name not in parameters and leaf is not WEIGHT:
-            raise FormulaError("LM116", f'{definition.name}: "{name}" is not declared.{did_you_mean(name, parameters)}')
+        if among(leaf, known):
+            continue
+        if name in leaves:
+            raise FormulaError(
+                "LM116",
+                f'{definition.name}: "{name}" varies over {_axes_text(leaves[name])} here, but is used as if it varied '
+                f'over {_axes_text(leaf)}. For classes, declare target="class", target="simplex" or per="class".',
+            )
+        raise FormulaError("LM116", f'{definition.name}: "{name}" is not declared.{did_you_mean(name, leaves)}')
     if not symbols(definition.formula, role="raw") and not symbols(definition.formula, role="prediction"):
-        raise FormulaError("LM117", f"{definition.name}: the formula uses neither z nor p, so it cannot train anything.")
+        raise FormulaError("LM117", f"{definition.name}: the formula uses no prediction, so it cannot train anything.")
+    if OPERATIONS[definition.formula.op].boolean:
+        raise FormulaError(
+            "LM124", f"{definition.name}: the formula is a comparison; put it into ls.where(comparison, a, b)."
+        )
     _check_axes(definition)
     return definition
+
+
+def _axes_text(leaf: Node) -> str:
+    names = {"example": "examples", "class": "classes", "group": "groups"}
+    return " and ".join(names[axis] for axis in sorted(leaf.axes, reverse=True)) or "nothing"
 
 
 def _check_axes(definition: Definition) -> None:
@@ -110,7 +137,7 @@ def _with_groups(formula: Node, per: tuple[str, ...]) -> Node:
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
         attr = ("group",) if node.op.startswith("example_") else node.attr
-        return make_from(node.op, args, attr)  # type: ignore[arg-type]
+        return make_from(node.op, args, attr)
 
     return rebuild(formula, change)
 
@@ -121,14 +148,15 @@ def check_parameter(definition: Definition, name: str, value: float) -> float:
     if name not in known:
         listed = ", ".join(known) or "none"
         raise ArgumentError(
-            "LM203", f'{definition.name} has no parameter "{name}". Its parameters: {listed}.{did_you_mean(name, known)}'
+            "LM203", f'{definition.name} has no parameter "{name}"; it has: {listed}.{did_you_mean(name, known)}'
         )
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError("LM204", f"{definition.name}: {name} must be a number, got {value!r}.") from None
     if number not in known[name].domain:
-        raise ArgumentError("LM205", f"{definition.name}: {name} must be {known[name].domain.describe()}, got {number:g}.")
+        expected = known[name].domain.describe()
+        raise ArgumentError("LM205", f"{definition.name}: {name} must be {expected}, got {number:g}.")
     return number
 
 
@@ -138,7 +166,8 @@ def bound(definition: Definition, values: Mapping[str, float]) -> tuple[float, .
         check_parameter(definition, name, values[name])
     missing = [p.name for p in definition.parameters if p.default is None and p.name not in values]
     if missing:
-        raise ArgumentError("LM206", f"{definition.name}: {missing[0]} has no default; bind it: loss.bind({missing[0]}=...).")
+        advice = f"bind it: loss.bind({missing[0]}=...)"
+        raise ArgumentError("LM206", f"{definition.name}: {missing[0]} has no default; {advice}.")
     return tuple(float(values.get(p.name, p.default or 0.0)) for p in definition.parameters)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from lossmith.errors import FormulaError
 from lossmith.formula.definition import Definition, bound
 from lossmith.formula.link import link_named
-from lossmith.formula.node import Node, constant, substitute, symbol, symbols
+from lossmith.formula.node import Node, among, constant, substitute, symbol, symbols
 from lossmith.formula.roles import Declaration, roles
 
 
@@ -21,7 +21,8 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
     Raises LM129 where `outer` lacks a target, head, column or class axis that the loss needs.
     """
     numbers = bound(definition, values)
-    replacements = {symbol(p.name, "parameter"): constant(v) for p, v in zip(definition.parameters, numbers, strict=True)}
+    pairs = zip(definition.parameters, numbers, strict=True)
+    replacements = {symbol(parameter.name, "parameter"): constant(number) for parameter, number in pairs}
     leaves = roles(outer).leaves
     own, used = definition.declaration, symbols(definition.formula)
     if own.has_classes and not outer.has_classes:
@@ -29,9 +30,9 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
     if own.on != outer.on:
         raise FormulaError("LM129", f"{definition.name} takes a {own.on}, the formula around it a {outer.on}.")
     for name, leaf in definition.roles.leaves.items():
-        if name not in leaves and any(leaf is s for s in used):
-            known = ", ".join(leaves)
-            raise FormulaError("LM129", f'{definition.name} needs "{name}", which is not declared here (known: {known}).')
+        if name not in leaves and among(leaf, used):
+            known = f"known here: {', '.join(leaves)}"
+            raise FormulaError("LM129", f'{definition.name} needs "{name}", which is not declared ({known}).')
         if name in leaves:
             replacements[leaf] = leaves[name]
     if not own.heads and not outer.heads and own.on == "raw" and own.link != outer.link:
@@ -39,4 +40,3 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
     elif own.heads and own.heads != outer.heads:
         raise FormulaError("LM129", f"{definition.name} has the heads {dict(own.heads)}; declare the same here.")
     return substitute(definition.formula, replacements)
-

@@ -56,5 +56,6 @@ def link_named(name: str | None) -> Link:
     """
     found = LINKS.get(name or "identity")
     if found is None:
-        raise FormulaError("LM110", f'there is no link "{name}". Known: {", ".join(LINKS)}.{did_you_mean(str(name), LINKS)}')
+        hint = did_you_mean(str(name), LINKS)
+        raise FormulaError("LM110", f'there is no link "{name}". Known: {", ".join(LINKS)}.{hint}')
     return found

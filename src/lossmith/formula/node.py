@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
@@ -110,7 +111,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
 
 @dataclass(frozen=True)
 class Symbol:
-    """What a leaf stands for: its name, its role, the axes it varies over, and its column in raw (for several heads)."""
+    """What a leaf stands for: its name, role, the axes it varies over, and its column in raw (for several heads)."""
 
     name: str
     role: Role
@@ -222,10 +223,19 @@ class Node:
         )
 
     def __iter__(self) -> Iterator[Node]:
-        raise FormulaError("LM103", "a formula cannot be taken apart by iteration. Use ls.over_classes(...) for classes.")
+        raise FormulaError(
+            "LM103", "a formula cannot be taken apart by iteration. Use ls.over_classes(...) for classes."
+        )
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **kwargs: object) -> Node:
-        return _from_ufunc(ufunc, method, inputs, kwargs)
+        from lossmith.formula.numpy_functions import from_ufunc
+
+        return from_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: object, args: tuple[object, ...], kwargs: Any) -> Node:
+        from lossmith.formula.numpy_functions import from_array_function
+
+        return from_array_function(function, args, kwargs)
 
     def __repr__(self) -> str:
         if self.op == "constant":
@@ -236,6 +246,7 @@ class Node:
 
 
 _NODES: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
+_LOCK: Final = Lock()
 
 
 def make(op: str, *args: Node, attr: Attribute = None) -> Node:
@@ -253,11 +264,11 @@ def make_from(op: str, args: tuple[Node, ...], attr: Attribute = None) -> Node:
     found = _NODES.get(key)
     if found is not None:
         return found
-    node = object.__new__(Node)
+    node: Node = object.__new__(Node)
     for name, value in (("op", op), ("args", args), ("attr", attr), ("axes", _axes(row, args, attr))):
         object.__setattr__(node, name, value)
-    _NODES[key] = node
-    return node
+    with _LOCK:  # two threads may have built the same node; the first one counts
+        return _NODES.setdefault(key, node)
 
 
 def _axes(row: Operation, args: tuple[Node, ...], attr: Attribute) -> frozenset[Axis]:
@@ -290,7 +301,7 @@ def as_node(value: object) -> Node:
         return constant(float(value))
     try:
         number = float(cast(float, value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FormulaError(
             "LM106", f"a formula is made of numbers and named values, found {type(value).__name__}: {value!r}."
         ) from None
@@ -376,30 +387,3 @@ def _attribute_text(attr: Attribute) -> str:
     if isinstance(attr, Symbol):
         return f"{attr.name}:{attr.role}:{','.join(sorted(attr.axes))}:{attr.position}"
     return repr(attr)
-
-
-_UFUNCS: Final[dict[str, str]] = {
-    "add": "add", "subtract": "subtract", "multiply": "multiply", "divide": "divide", "true_divide": "divide",
-    "negative": "negative", "power": "power", "float_power": "power", "exp": "exp", "expm1": "expm1", "log": "log",
-    "log1p": "log1p", "sqrt": "sqrt", "tanh": "tanh", "cosh": "cosh", "sinh": "sinh", "sin": "sin", "cos": "cos",
-    "absolute": "abs", "fabs": "abs", "sign": "sign", "less": "less", "less_equal": "less_equal", "equal": "equal",
-    "maximum": "maximum", "minimum": "minimum", "fmax": "maximum", "fmin": "minimum", "logical_and": "logical_and",
-    "logical_or": "logical_or", "logical_not": "logical_not", "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or", "invert": "logical_not",
-}  # fmt: skip
-_SWAPPED: Final[dict[str, str]] = {"greater": "less", "greater_equal": "less_equal"}
-
-
-def _from_ufunc(ufunc: Any, method: str, inputs: tuple[object, ...], kwargs: dict[str, object]) -> Node:
-    name = str(ufunc.__name__)
-    if method == "__call__" and not kwargs:
-        if name in _UFUNCS:
-            return make_from(_UFUNCS[name], tuple(as_node(x) for x in inputs))
-        if name in _SWAPPED:
-            return make_from(_SWAPPED[name], tuple(as_node(x) for x in reversed(inputs)))
-        if name == "square":
-            return as_node(inputs[0]) ** 2
-        if name == "logaddexp":
-            a, b = (as_node(x) for x in inputs)
-            return a + make("softplus", b - a)
-    raise FormulaError("LM107", f"numpy.{name} is not in the vocabulary of formulas; see lossmith.maths for what is.")

@@ -27,7 +27,7 @@ from lossmith.numerics.interval import Interval
 
 Word: TypeAlias = Callable[..., Node]
 Loss: TypeAlias = Definition | Callable[..., Node | Definition]
-ParameterText: TypeAlias = float | None | tuple[float | None, str | Interval]
+ParameterText: TypeAlias = float | tuple[float | None, str | Interval] | None
 
 VERTEX_LIMIT: Final = 5_000
 EXPONENT_LIMIT: Final = 1_000
@@ -150,6 +150,10 @@ def _tree(reading: _Reading) -> ast.expr:
     except (RecursionError, MemoryError):
         raise FormulaError("LM130", "the formula has too many terms in one chain; write it in parts.") from None
     except SyntaxError as error:
+        if reading.body[-1] in "+-*/<>=&|~":
+            refuse(
+                "LM132", reading.line, len(reading.line), "the formula stops in the middle; something is missing here."
+            )
         column = max(0, min((error.offset or 1) - 1, len(reading.body))) + len(reading.line) - len(reading.body)
         refuse("LM132", reading.line, column, "the formula cannot be read from here on.")
     except (ValueError, OverflowError):
@@ -194,9 +198,9 @@ def _literal(vertex: ast.expr, reading: _Reading) -> float:
     """A number as it stands; the scan has seen that it is finite."""
     if isinstance(vertex, ast.UnaryOp) and isinstance(vertex.op, ast.USub):
         return -_literal(vertex.operand, reading)
-    if isinstance(vertex, ast.Constant) and type(vertex.value) in (int, float):
-        return float(vertex.value)
-    reading.refuse("LM133", vertex, "a number is expected here.")
+    if not isinstance(vertex, ast.Constant) or not isinstance(vertex.value, int | float):
+        reading.refuse("LM133", vertex, "a number is expected here.")
+    return float(vertex.value)
 
 
 def _name(vertex: ast.Name, parts: list[Node], reading: _Reading) -> Node:
@@ -205,20 +209,21 @@ def _name(vertex: ast.Name, parts: list[Node], reading: _Reading) -> Node:
         return reading.names[name]
     if name in CONSTANTS:
         return constant(CONSTANTS[name])
-    if name in reading.losses:
-        return _loss(vertex, name, {}, reading)
-    if name in reading.vocabulary:
-        reading.refuse("LM135", vertex, f'"{name}" is a function; write {name}(...).')
-    _refuse_name(vertex, name, reading, [*reading.names, *CONSTANTS, *reading.losses])
+    if name not in reading.losses:
+        _refuse_name(vertex, name, reading, [*reading.names, *CONSTANTS, *reading.losses])
+    return _loss(vertex, name, {}, reading)
 
 
 def _refuse_name(vertex: ast.expr, name: str, reading: _Reading, known: Sequence[str]) -> NoReturn:
-    shown = f'"{name}"' if name.isascii() else f'"{name}" ({" ".join(f"U+{ord(c):04X}" for c in name if not c.isascii())})'
+    if isinstance(vertex, ast.Name) and name in reading.vocabulary:
+        reading.refuse("LM135", vertex, f'"{name}" is a function; write {name}(...).')
+    codes = " ".join(f"U+{ord(c):04X}" for c in name if not c.isascii())  # letters that only look like others
+    shown = f'"{name}" ({codes})' if codes else f'"{name}"'
     other = _OTHER_WORDS.get(name)
     hint = f" Write {other}." if other else did_you_mean(name, known)
     if isinstance(vertex, ast.Name) and not hint:
         hint = f' Known here: {", ".join(reading.names)}. For a parameter, declare it: parameters={{"{name}": 1.0}}.'
-    reading.refuse("LM137", vertex, f"{shown} is not known.{hint}")
+    reading.refuse("LM137", vertex, f"{shown} is not known.{hint or ' The words of formulas stand in lossmith.maths.'}")
 
 
 _UNARY: Final[dict[type[ast.unaryop], Callable[[Node], Node]]] = {
@@ -317,7 +322,7 @@ def _check_call(vertex: ast.Call, name: str, reading: _Reading) -> None:
     expected = list(inspect.signature(reading.vocabulary[name]).parameters)
     if len(vertex.args) != len(expected):
         wanted = f"{name}({', '.join(expected)})"
-        reading.refuse("LM135", vertex, f"{name} takes {len(expected)} arguments, {wanted}; found {len(vertex.args)}.")
+        reading.refuse("LM135", vertex, f"{name} is written {wanted}; found {len(vertex.args)} arguments.")
 
 
 def _call(vertex: ast.Call, parts: list[Node], reading: _Reading) -> Node:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Final
 
 from lossmith.errors import FormulaError, did_you_mean
@@ -80,7 +81,7 @@ def declare(
 def _check_names(declaration: Declaration) -> None:
     names = [n for n, _ in declaration.target] + [n for n, _ in declaration.heads] + list(declaration.columns)
     for name in names:
-        if not name.isidentifier() or name in RESERVED or name.startswith("_"):
+        if not name.isidentifier() or iskeyword(name) or name in RESERVED or name.startswith("_"):
             raise FormulaError("LM114", f'"{name}" cannot name a target, head or column: use another plain identifier.')
     if len(set(names)) != len(names):
         raise FormulaError("LM115", f"a name is declared twice among targets, heads and columns: {', '.join(names)}.")

@@ -40,14 +40,14 @@ _ADVICE: Final[dict[str, str]] = {
     "&&": "write & between comparisons in brackets",
     "||": "write | between comparisons in brackets, abs(...) for an absolute value",
     "!": "write ~ before a condition in brackets",
-    ".": "attributes are not part of formulas; write log(p), without what stands before the point",
-    "[": "lists and subscripts are not part of formulas",
-    "]": "lists and subscripts are not part of formulas",
-    "{": "sets and dictionaries are not part of formulas",
-    "}": "sets and dictionaries are not part of formulas",
-    '"': "strings are not part of formulas",
-    "'": "strings are not part of formulas",
-    "#": "comments are not part of formulas",
+    ".": "there are no attributes; write log(p) without what stands before the point",
+    "[": "there are no lists and subscripts",
+    "]": "there are no lists and subscripts",
+    "{": "there are no sets and dictionaries",
+    "}": "there are no sets and dictionaries",
+    '"': "there are no strings",
+    "'": "there are no strings",
+    "#": "there are no comments",
     ";": "a formula is one expression",
     ":": "a formula is one expression",
     "@": "write over_classes(a * b) for a product of rows",
@@ -112,8 +112,12 @@ def _marks(line: str) -> Iterator[tuple[int, str]]:
             previous_end_of_number = found.end()
         elif kind == "name":
             if column == previous_end_of_number:
-                number = line[:column].split()[-1]
-                refuse("LM134", line, column, f'"{mark}" directly after a number: write a * between them ({number[-9:]} * ...).')
+                refuse(
+                    "LM134",
+                    line,
+                    column,
+                    f'"{mark}" stands directly after a number; write * to multiply, and numbers in plain digits.',
+                )
             _check_name(line, column, mark)
         if kind in ("sign", "name"):
             yield column, mark
@@ -163,6 +167,8 @@ def _check_nesting(line: str, marks: list[tuple[int, str]]) -> None:
             if not open_at:
                 refuse("LM131", line, column, "this bracket closes nothing.")
             outside = open_at.pop()[1]
+        elif mark == "=" and not open_at:
+            refuse("LM131", line, column, '"=" gives names, which formulas do not; write == to compare.')
         if outside + run > NESTING_LIMIT:
             refuse("LM130", line, column, f"nested more than {NESTING_LIMIT} deep here; write the formula in parts.")
         if powers > POWERS_LIMIT:
