@@ -97,31 +97,36 @@ def as_fraction(exact: Any) -> Fraction:
     >>> as_fraction(0.5)
     Fraction(1, 2)
     """
-    if isinstance(exact, Fraction | int):
-        return Fraction(exact)
+    return exact if isinstance(exact, Fraction) else Fraction(*_ratio(exact))
+
+
+def _ratio(exact: Any) -> tuple[int, int]:
+    """Return numerator and positive denominator, not always in lowest terms."""
     if hasattr(exact, "man_exp"):
         return _from_dyadic(exact)
-    if hasattr(exact, "p") and hasattr(exact, "q"):
-        return Fraction(int(exact.p), int(exact.q))
     if isinstance(exact, float | np.floating):
         if not np.isfinite(exact):
             raise ValueError(f"expected a finite number, got {exact!r}")
-        return Fraction(float(exact))
-    return Fraction(int(exact))
+        return float(exact).as_integer_ratio()
+    if isinstance(exact, Fraction):
+        return exact.numerator, exact.denominator
+    if hasattr(exact, "p") and hasattr(exact, "q"):
+        return int(exact.p), int(exact.q)
+    return int(exact), 1
 
 
-def _from_dyadic(ball: Any) -> Fraction:
+def _from_dyadic(ball: Any) -> tuple[int, int]:
     """Return the midpoint `man * 2**exp` of an arb or mpf, held within 2**±FARTHEST."""
     centre = ball.mid() if hasattr(ball, "mid") else ball
     pair = centre.man_exp
     man, exp = (int(part) for part in (pair() if callable(pair) else pair))
     if man == 0:
-        return Fraction(0)
+        return 0, 1
     man = -abs(man) if centre < 0 else abs(man)  # mpmath keeps the sign apart
     top = man.bit_length() + exp
     if abs(top) > FARTHEST:
         man, exp = (1 if man > 0 else -1), (FARTHEST if top > 0 else -FARTHEST)
-    return Fraction(man << exp) if exp >= 0 else Fraction(man, 1 << -exp)
+    return (man << exp, 1) if exp >= 0 else (man, 1 << -exp)
 
 
 def exponent(exact: Any) -> int:
@@ -130,17 +135,21 @@ def exponent(exact: Any) -> int:
     >>> exponent(Fraction(1, 3)), exponent(8), exponent(7)
     (-2, 3, 2)
     """
-    x = abs(as_fraction(exact))
-    if x == 0:
+    top, bottom = _ratio(exact)
+    if top == 0:
         raise ValueError("0 has no exponent")
-    guess = x.numerator.bit_length() - x.denominator.bit_length()
-    scaled = x.numerator << -guess if guess < 0 else x.numerator
-    return guess if scaled >= (x.denominator << guess if guess > 0 else x.denominator) else guess - 1
+    return _exponent(abs(top), bottom)
 
 
-def _quantum(x: Fraction, fmt: Format) -> int:
-    """Return k where neighbours of the format around x are 2**k apart."""
-    e = fmt.emin if x == 0 else min(max(exponent(x), fmt.emin), fmt.emax)
+def _exponent(top: int, bottom: int) -> int:
+    guess = top.bit_length() - bottom.bit_length()
+    reached = top << -guess >= bottom if guess < 0 else top >= bottom << guess
+    return guess if reached else guess - 1
+
+
+def _step(top: int, bottom: int, fmt: Format) -> int:
+    """Return k where neighbours of the format around the ratio are 2**k apart."""
+    e = fmt.emin if top == 0 else min(max(_exponent(abs(top), bottom), fmt.emin), fmt.emax)
     return e - fmt.digits + 1
 
 
@@ -152,7 +161,7 @@ def ulp(exact: Any, fmt: Format) -> float:
     >>> ulp(1, FLOAT64) == 2.0**-52, ulp(0, FLOAT32) == 2.0**-149
     (True, True)
     """
-    return math.ldexp(1.0, _quantum(as_fraction(exact), fmt))
+    return math.ldexp(1.0, _step(*_ratio(exact), fmt))
 
 
 def round_to(exact: Any, fmt: Format) -> float:
@@ -163,13 +172,17 @@ def round_to(exact: Any, fmt: Format) -> float:
     >>> round_to(2**128, FLOAT32)
     inf
     """
-    x = as_fraction(exact)
-    k = _quantum(x, fmt)
-    steps = round(x / (1 << k) if k >= 0 else x * (1 << -k))
-    sign = -1.0 if x < 0 else 1.0
-    if abs(steps) > (1 << fmt.digits) - 1 and k + fmt.digits > fmt.emax:
-        return sign * math.inf
-    return math.copysign(math.ldexp(float(abs(steps)), k), sign)
+    top, bottom = _ratio(exact)
+    k = _step(top, bottom, fmt)
+    steps = _nearest_even(abs(top) << max(-k, 0), bottom << max(k, 0))
+    beyond = steps >= 1 << fmt.digits and k + fmt.digits > fmt.emax
+    return math.copysign(math.inf if beyond else math.ldexp(float(steps), k), -1.0 if top < 0 else 1.0)
+
+
+def _nearest_even(top: int, bottom: int) -> int:
+    """Divide natural numbers, rounding to the nearest, ties to even."""
+    whole, rest = divmod(top, bottom)
+    return whole + (2 * rest > bottom or (2 * rest == bottom and whole % 2 == 1))
 
 
 def round_ball(ball: Any, fmt: Format) -> float | None:
