@@ -1,0 +1,122 @@
+"""Compare models and rules on untouched rows: trained models and a measure come in, rows with intervals go out.
+
+All differences are paired (the same rows under both), against the best of the usual ways, and the intervals hold for
+all comparisons together. The advice is the simplest contender that no other one beats clearly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossmith.advise.decide import Decision
+from lossmith.advise.interval import margin, mean_and_error
+from lossmith.advise.measure import Measure
+from lossmith.advise.split import Split
+from lossmith.advise.train import Prediction, Trained
+from lossmith.algebra.decision import AsIs, Rule
+
+Floats = NDArray[np.float64]
+Role = Literal["constant", "default", "default with rule", "candidate"]
+MATTERS: Final = 0.005  # a difference below half a percent of the cost is called none
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model with a rule, and what each compare row costs under it. `model` is -1 for the constant."""
+
+    role: Role
+    model: int
+    rule: Rule
+    why: str
+    per_row: Floats
+    constant: float | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A contender with its mean cost and the half-width of its interval; differences are to the default as it is."""
+
+    contender: Contender
+    mean: float
+    margin: float
+    difference: float
+    difference_margin: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All contenders by one measure, the simplest first; `chosen` and `best` are positions in `rows`."""
+
+    measure: Measure
+    rows: tuple[Judged, ...]
+    chosen: int
+    best: int
+    comparisons: int
+
+
+def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> Comparison:
+    """Judge the constant, the default with and without rule, and every candidate with its best rule."""
+    contenders = _contenders(measure, trained, y, split)
+    reference = next(c for c in contenders if c.role == "default").per_row
+    count = len(contenders) - 1
+    rows = tuple(_judge(c, reference, split.compare_blocks, count) for c in contenders)
+    best = int(np.argmin([row.mean for row in rows]))
+    chosen = next(i for i in range(len(rows)) if not _beaten(contenders[i], contenders[best], split, count))
+    return Comparison(measure, rows, chosen, best, count)
+
+
+def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> list[Contender]:
+    y_stop, y_compare = y[split.stop], y[split.compare]
+    flat = measure.constant(y[split.fit], len(split.compare))
+    constant_value = float(flat[0]) if flat.ndim == 1 else None
+    costs = measure.per_row(y_compare, Prediction(flat, flat), AsIs())  # a constant is an action already
+    made = [Contender("constant", -1, AsIs(), "the best single answer on the fit rows", costs, constant_value)]
+
+    def add(role: Role, position: int, decision: Decision) -> None:
+        costs = measure.per_row(y_compare, trained[position].compare, decision.rule)
+        made.append(Contender(role, position, decision.rule, decision.why, costs))
+
+    default = next(i for i, model in enumerate(trained) if model.candidate.is_default)
+    add("default", default, Decision(measure.usual, "as usual"))
+    fitted = measure.fit(y_stop, trained[default].stop)
+    if fitted != measure.usual:
+        add("default with rule", default, Decision(fitted, "fitted on the stop rows"))
+    for position, model in sorted(enumerate(trained), key=lambda pair: not _fits(measure, pair[1])):
+        decision = measure.choose(y_stop, model.stop, split.stop_blocks)
+        if position != default or decision.rule not in (measure.usual, fitted):
+            add("default with rule" if position == default else "candidate", position, decision)
+    return made
+
+
+def _fits(measure: Measure, model: Trained) -> bool:
+    """Whether the model was trained under the loss that should do best by this measure."""
+    candidate = model.candidate
+    return candidate.loss_name == measure.loss_name and dict(candidate.parameters) == dict(measure.parameters)
+
+
+def _judge(contender: Contender, reference: Floats, blocks: NDArray[np.int64], count: int) -> Judged:
+    mean, error, freedom = mean_and_error(contender.per_row, blocks)
+    with np.errstate(invalid="ignore"):
+        gap, gap_error, _ = mean_and_error(contender.per_row - reference, blocks)
+    return Judged(contender, mean, margin(error, freedom), gap, margin(gap_error, freedom, count))
+
+
+def _beaten(simple: Contender, best: Contender, split: Split, count: int) -> bool:
+    """Whether `best` is clearly cheaper than `simple`: beyond the joint interval and by more than half a percent."""
+    if simple is best:
+        return False
+    if not np.isfinite(simple.per_row).all():
+        return True
+    gap, error, freedom = mean_and_error(simple.per_row - best.per_row, split.compare_blocks)
+    return gap > margin(error, freedom, count) and gap > MATTERS * abs(float(simple.per_row.mean()))
+
+
+def shown(measure: Measure, mean: float, half: float) -> tuple[float, float]:
+    """Return mean and half-width as shown: the root for squared errors (half-width by the delta method)."""
+    if not measure.root or not mean > 0:
+        return mean, half
+    return float(np.sqrt(mean)), half / (2 * float(np.sqrt(mean)))

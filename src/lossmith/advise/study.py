@@ -1,0 +1,207 @@
+"""Which loss for this data: a table, a target and what errors cost come in, a verdict with its evidence goes out.
+
+`study` is the whole story, read downwards: read, profile, shortlist, split, encode, train, compare, say, write.
+"""
+
+from __future__ import annotations
+
+import os
+import time as clock
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lossmith.advise import describe
+from lossmith.advise.compare import Comparison, compare
+from lossmith.advise.encode import Encoding, encode, make_encoding
+from lossmith.advise.folder import choose_folder, write_folder
+from lossmith.advise.measure import Measure, by_cost, by_loss
+from lossmith.advise.profile import Profile, profile
+from lossmith.advise.program import program
+from lossmith.advise.shortlist import Candidate, shortlist
+from lossmith.advise.split import split_rows
+from lossmith.advise.table import Table, read_table
+from lossmith.advise.train import Trained, train_all
+from lossmith.algebra.decision import CostMatrix, ErrorCosts, Rule, UnderOver, costs_from, rule_to_dict, zero_one
+from lossmith.errors import DataError
+from lossmith.report.html import page
+from lossmith.report.record import StudyRecord, to_json
+from lossmith.report.text import screen
+
+if TYPE_CHECKING:
+    from lossmith.loss import Loss
+
+Step = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study found. `record` is the plain data that `study.json` holds; the rest can be used at once.
+
+    `model` is the advised LightGBM model, `rule` the decision rule that belongs to it, `loss` the loss it was trained
+    under; `predict.py` in the folder holds the encoding and the rule, and needs only LightGBM and NumPy.
+    """
+
+    record: StudyRecord
+    loss: Loss = field(repr=False)
+    model: Any = field(repr=False)
+    rule: Rule
+    encoding: Encoding = field(repr=False)
+    profile: Profile = field(repr=False)
+    folder: Path | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one sentence."""
+        return self.record.verdict[0]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files of the study by name, as text."""
+        return {
+            **page(self.record),
+            "study.json": to_json(self.record),
+            "model.txt": self.model.model_to_string(),
+            "predict.py": program(self.encoding.to_dict(), rule_to_dict(self.rule), self.profile.classes),
+            "loss.py": self.loss.source("numpy"),
+        }
+
+    def __str__(self) -> str:
+        return screen(self.record, self.folder)
+
+
+def study(
+    data: Any,
+    *,
+    target: str,
+    time: str | None = None,
+    cost: str | Mapping[str, float] | None = None,
+    kind: str | None = None,
+    encoding: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    quick: bool = False,
+    seed: int = 0,
+    step: Step | None = None,
+) -> Study:
+    """Find out which loss, and which decision, pays on this data.
+
+    `data` is the path of a Parquet or CSV file, or a pandas, polars or pyarrow frame. `cost` is text or a mapping:
+    `under` and `over` per unit of a number, or `false_negative` and `false_positive` per row. With `time` the rows are
+    split in time order. A folder is written only if `out` is given (the command line names one by itself).
+    `quick` uses a sample and few rounds. `step` is told (what, done, total) as the work goes on.
+
+    Raises `DataError` (LM5xx) and `ArgumentError` (LM2xx), one clear sentence each, before anything is written.
+
+    Example: `ls.study("flights.parquet", target="arr_delay", time="date", cost="under=5, over=1").verdict`
+    """
+    began = clock.perf_counter()
+    folder = choose_folder(out, target, force=force) if out is not None else None
+    costs = costs_from(cost) if cost is not None else None
+    tell = _counter(step)
+
+    tell("reading", 0)
+    table = read_table(data, target=target, time=time, encoding=encoding)
+    profiled = profile(table, kind=kind)
+    _check_costs(costs, profiled)
+    candidates = shortlist(profiled, _as_mapping(costs))
+    tell = _counter(step, len(candidates) + 4)
+
+    tell("splitting and encoding")
+    split = split_rows(profiled.y, classes=len(profiled.classes), time=_time(table), seed=seed, quick=quick)
+    learned = make_encoding(table, split.fit)
+    encoded = encode(learned, table.frame)
+    trained = train_all(
+        candidates, encoded, profiled.y, split, seed=seed, quick=quick, classes=len(profiled.classes), step=tell
+    )
+
+    tell("comparing")
+    measures = _measures(costs, candidates, trained, profiled)
+    comparisons = tuple(compare(measure, trained, profiled.y, split) for measure in measures)
+    found = describe.Found(table, profiled, costs, split, learned, trained, comparisons)
+    how = describe.How(_command(data, target, time, cost, kind, encoding, quick, seed), seed, quick, began)
+    record = describe.record(found, how)
+
+    tell("writing" if folder else "done")
+    done = _study(record, trained, comparisons[0], learned, profiled)
+    return replace(done, folder=write_folder(folder, done.files, force=force)) if folder else done
+
+
+def _study(
+    record: StudyRecord, trained: tuple[Trained, ...], comparison: Comparison, learned: Encoding, profiled: Profile
+) -> Study:
+    advised = describe.recommended(comparison).contender
+    model = trained[advised.model]
+    return Study(record, model.loss, model.booster, advised.rule, learned, profiled)
+
+
+def _counter(step: Step | None, total: int = 0) -> Callable[..., None]:
+    done = iter(range(1, 1_000_000))
+
+    def tell(what: str, at: int | None = None) -> None:
+        if step is not None:
+            step(what, next(done) if at is None else at, total)
+
+    return tell
+
+
+def _time(table: Table) -> Any:
+    return table.frame[table.time] if table.time is not None else None
+
+
+def _as_mapping(costs: UnderOver | ErrorCosts | None) -> dict[str, float] | None:
+    return dict(vars(costs)) if costs is not None else None
+
+
+def _check_costs(costs: UnderOver | ErrorCosts | None, profiled: Profile) -> None:
+    """Costs per unit need a number; costs per error need two classes."""
+    if isinstance(costs, UnderOver) and profiled.classes:
+        raise DataError(
+            "LM531",
+            f'the costs "under" and "over" are for numbers, but {profiled.target} is a choice between classes '
+            f"({profiled.reason}). Give false_negative= and false_positive=, or --kind real if it is a number.",
+        )
+    if isinstance(costs, ErrorCosts) and len(profiled.classes) != 2:
+        raise DataError(
+            "LM532",
+            f'the costs "false_negative" and "false_positive" are for two classes, but {profiled.target} is of kind '
+            f"{profiled.kind} ({profiled.reason}). Give under= and over= for a number; leave --cost out for classes.",
+        )
+
+
+def _measures(
+    costs: UnderOver | ErrorCosts | None,
+    candidates: tuple[Candidate, ...],
+    trained: tuple[Trained, ...],
+    profiled: Profile,
+) -> tuple[Measure, ...]:
+    """The cost first if there is one, then each loss (the default first), for classes the share of errors too."""
+    ordered = sorted(range(len(candidates)), key=lambda i: not candidates[i].is_default)
+    losses = tuple(by_loss(trained[i].loss, candidates[i], describe.label(candidates[i])) for i in ordered)
+    errors = {
+        0: (),
+        2: (by_cost(ErrorCosts(1.0, 1.0), "share of wrong decisions"),),
+    }.get(len(profiled.classes), (by_cost(CostMatrix(zero_one(len(profiled.classes))), "share of wrong decisions"),))
+    first = (by_cost(costs, "cost per row"),) if costs is not None else ()
+    return (*first, *losses, *errors)
+
+
+def _command(
+    data: Any,
+    target: str,
+    time: str | None,
+    cost: str | Mapping[str, float] | None,
+    kind: str | None,
+    encoding: str | None,
+    quick: bool,
+    seed: int,
+) -> str:
+    """Return the command line that repeats this study (for a frame: with DATA in place of a path)."""
+    import shlex
+
+    path = str(data) if isinstance(data, (str, os.PathLike)) else "DATA"
+    costs = cost if isinstance(cost, str) or cost is None else ", ".join(f"{k}={v:g}" for k, v in cost.items())
+    options = {"--target": target, "--time": time, "--cost": costs, "--kind": kind, "--encoding": encoding}
+    words = ["lossmith", "study", path, *(w for key, v in options.items() if v is not None for w in (key, v))]
+    return shlex.join([*words, *(["--quick"] if quick else []), "--seed", str(seed)])

@@ -1,0 +1,154 @@
+"""Say what a comparison means: judged contenders come in, whole sentences in the user's words and unit go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from lossmith.advise.compare import Comparison, Judged, shown
+from lossmith.advise.train import Trained
+from lossmith.algebra.decision import rule_to_dict
+from lossmith.report.words import loss_words, number, rule_words, way_words, with_margin
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A comparison with the words for it. `unit` follows a number, as in "29.4 per row"."""
+
+    comparison: Comparison
+    trained: tuple[Trained, ...]
+    target: str
+    unit: str
+
+    @property
+    def chosen(self) -> Judged:
+        """The contender that is advised."""
+        return self.comparison.rows[self.comparison.chosen]
+
+    def row(self, role: str) -> Judged | None:
+        """The first contender in that role, if there is one."""
+        return next((row for row in self.comparison.rows if row.contender.role == role), None)
+
+    def loss(self, row: Judged) -> str:
+        """The loss of a contender in words."""
+        candidate = self.trained[row.contender.model].candidate
+        return loss_words(candidate.loss_name, candidate.parameters)
+
+    def way(self, row: Judged) -> str:
+        """A contender in words: its loss and its rule."""
+        if row.contender.role == "constant":
+            value = row.contender.constant
+            return "one answer for every row" + (f" ({number(value)})" if value is not None else "")
+        return way_words(self.loss(row), rule_to_dict(row.contender.rule))
+
+    def short(self, row: Judged) -> str:
+        """A contender in words, without "as it is"."""
+        return self.way(row).removesuffix(" as it is")
+
+    def value(self, row: Judged) -> str:
+        """Mean and margin of a contender as shown."""
+        return with_margin(*shown(self.comparison.measure, row.mean, row.margin))
+
+    def plain(self, row: Judged) -> str:
+        """The mean alone, written as precisely as the margin bears out."""
+        return number(*shown(self.comparison.measure, row.mean, row.margin))
+
+
+def best_other(telling: Telling) -> Judged | None:
+    """Return the least costly contender that uses another loss than the default, if any is defined."""
+    others = [row for row in telling.comparison.rows if row.contender.role == "candidate" and np.isfinite(row.mean)]
+    return min(others, key=lambda row: row.mean, default=None)
+
+
+def _candidate(t: Telling) -> tuple[str, ...]:
+    """Another loss is clearly better than the default with any rule."""
+    default, ruled = t.row("default"), _best_ruled(t)
+    assert default is not None
+    against = f"{t.way(default)} {t.plain(default)}" + (f", {t.way(ruled)} {t.plain(ruled)}" if ruled else "")
+    first = f"Use {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)} {t.unit}; {against}."
+    gain = default.mean - t.chosen.mean
+    if ruled is None or not gain > 0:
+        return (first,)
+    share = max(0.0, (default.mean - ruled.mean) / gain)
+    rule = "shift" if "amount" in rule_to_dict(ruled.contender.rule) else "rule"
+    return first, f"The {rule} alone, on the usual loss, gets {100 * share:.0f} % of the gain."
+
+
+def _best_ruled(t: Telling) -> Judged | None:
+    ruled = [row for row in t.comparison.rows if row.contender.role == "default with rule"]
+    return min(ruled, key=lambda row: row.mean, default=None)
+
+
+def _ruled(t: Telling) -> tuple[str, ...]:
+    """The default loss with a rule is as good as anything."""
+    default, other, rule = t.row("default"), best_other(t), rule_to_dict(t.chosen.contender.rule)
+    assert default is not None
+    act = {
+        "shift": f"{_added(rule.get('amount', 0.0))} every prediction of {t.target}",
+        "scale": f"multiply every prediction of {t.target} by {number(rule.get('factor'))}",
+        "threshold": f"decide {t.target} with {rule_words(rule)}",
+    }.get(rule["rule"], f"decide {t.target} by the {rule_words(rule)}")
+    usual = f"{t.plain(default)} with {t.way(default)}" if "level" in rule else f"{t.plain(default)} {_without(rule)}"
+    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)} {t.unit}, against {usual}."
+    return (first, _no_other(t, other)) if other else (first,)
+
+
+def _added(amount: float) -> str:
+    return f"add {number(amount)} to" if amount >= 0 else f"subtract {number(-amount)} from"
+
+
+def _without(rule: Mapping[str, object]) -> str:
+    return "without it" if rule["rule"] in ("shift", "scale") else "as usual"
+
+
+def _no_other(t: Telling, other: Judged) -> str:
+    return f"No other loss is clearly better; the best of them, {t.short(other)}, comes to {t.plain(other)}."
+
+
+def _default(t: Telling) -> tuple[str, ...]:
+    """Nothing beats the default as it is."""
+    first = f"The loss does not matter here: keep {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)} {t.unit}."
+    if not t.comparison.measure.is_cost:
+        first = f"Keep {t.loss(t.chosen)} for {t.target}: {t.comparison.measure.name} {t.value(t.chosen)}{_in(t)}."
+    other = best_other(t)
+    return (first, _no_other(t, other)) if other else (first,)
+
+
+def _constant(t: Telling) -> tuple[str, ...]:
+    """No model beats one answer for all rows."""
+    best = min((row for row in t.comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
+    return (
+        f"No loss helps here: for {t.target}, {t.way(t.chosen)} comes to {t.value(t.chosen)} {t.unit}; the best model, "
+        f"{t.way(best)}, to {t.plain(best)}, which is not clearly better.",
+        "The columns of this table say too little about the target, or there are too few rows to tell.",
+    )
+
+
+def _in(t: Telling) -> str:
+    return f" {t.unit}" if t.comparison.measure.in_target_unit else ""
+
+
+SAYINGS: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
+    "constant": _constant,
+    "default": _default,
+    "default with rule": _ruled,
+    "candidate": _candidate,
+}
+
+
+def say(telling: Telling) -> tuple[str, ...]:
+    """Return the verdict: one sentence that answers, and one or two that support it."""
+    return SAYINGS[telling.chosen.contender.role](telling)
+
+
+def say_other(telling: Telling) -> str:
+    """Return one sentence on what another measure would prefer, or nothing where that is the default as it is."""
+    default = telling.row("default")
+    if telling.chosen.contender.role in ("default", "constant") or default is None:
+        return ""
+    better, usual = telling.plain(telling.chosen), telling.plain(default)
+    name = telling.comparison.measure.name
+    return f"To have a small {name}, use {telling.short(telling.chosen)}: {better} instead of {usual}."

@@ -1,0 +1,106 @@
+"""The command line: arguments come in, one public function is called, and its text goes out.
+
+Exit code 0: done. 2: bad input, one clear sentence and no traceback. 130: stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import typer
+
+from lossmith.errors import LossmithError
+
+BAD_INPUT: Final = 2
+STOPPED: Final = 130
+NO_SPACE: Final = "LM601 no space is left on the disk; nothing was left half-written. Free some, or choose another --out."
+
+
+def study(
+    data: Annotated[str, typer.Argument(help="A Parquet or CSV file.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    time: Annotated[
+        str | None, typer.Option(help="A date or time column: learn from the past, compare on the future.")
+    ] = None,
+    cost: Annotated[
+        str | None, typer.Option(help='"under=5, over=1", or "false_negative=20, false_positive=1".')
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="What the target is, where it is recognised wrongly.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="The text encoding of a CSV file, for example cp949.")] = None,
+    out: Annotated[str | None, typer.Option(help="The folder to write. By default study-COLUMN.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder, if it holds a study.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A sample and few rounds: a first look.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same study.")] = 0,
+) -> None:
+    """Find out which loss, and which decision, pays on your data."""
+    from lossmith.advise.folder import choose_folder
+    from lossmith.advise.study import study as run
+    from lossmith.report.progress import progress
+
+    folder = choose_folder(out, target, force=force)
+    with progress() as step:
+        found = run(
+            data, target=target, time=time, cost=cost, kind=kind, encoding=encoding, out=folder, force=force,
+            quick=quick, seed=seed, step=step,
+        )  # fmt: skip
+    print(found)
+
+
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (study,)
+
+
+def application() -> typer.Typer:
+    """Build the command line from the table of commands."""
+    made = typer.Typer(
+        name="lossmith",
+        help="Write a loss once, as maths; find out which loss pays on your data.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    made.callback()(_root)
+    for command in COMMANDS:
+        made.command()(command)
+    return made
+
+
+def _root() -> None:
+    """Write a loss once, as maths; find out which loss pays on your data."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line, and end the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; a bad input is told in one sentence."""
+    try:
+        application()(arguments, standalone_mode=True)
+    except SystemExit as end:
+        return _code(end.code)
+    except LossmithError as error:
+        return _tell(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, EOFError):
+        return _tell("Stopped. Nothing was left half-written.", STOPPED)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _tell(
+                "LM601 no space left on the device; nothing was left half-written. Free some space, or choose another --out.",
+                BAD_INPUT,
+            )
+        return _tell(f"LM602 {error.filename or 'a file'}: {error.strerror or error}.", BAD_INPUT)
+    return 0
+
+
+def _code(code: Any) -> int:
+    return code if isinstance(code, int) else 0 if code is None else 1
+
+
+def _tell(sentence: str, code: int) -> int:
+    print(sentence, file=sys.stderr)
+    return code

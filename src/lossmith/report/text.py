@@ -1,0 +1,85 @@
+"""A study on a terminal: its record comes in, a few lines go out, the verdict first."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from lossmith.report.record import StudyRecord
+from lossmith.report.words import number, with_margin
+
+
+def screen(record: StudyRecord, folder: str | os.PathLike[str] | None = None) -> str:
+    """Return the first screen: verdict, rows, the comparison, notes, and where the page is."""
+    blocks = [
+        "\n".join(record.verdict),
+        rows_line(record),
+        comparison_lines(record),
+        "\n".join(f"Note: {note}" for note in record.notes),
+    ]
+    if folder is not None:
+        blocks.append(
+            f"{Path(folder) / 'index.html'} is the page; model.txt, predict.py, loss.py, study.json lie beside it."
+        )
+    return "\n\n".join(block for block in blocks if block)
+
+
+def rows_line(record: StudyRecord) -> str:
+    """Say how many rows there were, which were left out, and what the others were used for."""
+    data = record.data
+    parts = [f"{data.rows_read:,} rows read"]
+    if data.missing_target:
+        parts.append(f"{data.missing_target:,} left out because {record.target} is missing")
+    if data.missing_time:
+        parts.append(f"{data.missing_time:,} left out because the time is missing")
+    used = f"{data.fit:,} to fit, {data.stop:,} to stop and tune, {data.compare:,} to compare"
+    return f"{'; '.join(parts)}; {used} ({data.how.partition(':')[0]})."
+
+
+def comparison_lines(record: StudyRecord) -> str:
+    """Return the comparison as an aligned table of text."""
+    table = record.comparison
+    head = ("", table.measure, "against the usual way", "")
+    rows = [
+        (
+            row.label,
+            with_margin(row.mean, row.margin),
+            "" if row.role == "default" else signed(row.difference, row.difference_margin),
+            "← advised" if row.chosen else "",
+        )
+        for row in table.rows
+    ]
+    widths = [max(columns(cells[i]) for cells in (head, *rows)) for i in range(4)]
+    return "\n".join(_aligned(cells, widths) for cells in (head, *rows))
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = (pad(cell, width, right=i in (1, 2)) for i, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+    return "  ".join(padded).rstrip()
+
+
+def signed(difference: float | None, margin: float | None) -> str:
+    """Write a difference with its sign: `+1.2 ± 0.3`, `−4.1 ± 0.2`.
+
+    >>> signed(-4.1, 0.2), signed(1.25, None)
+    ('−4.10 ± 0.20', '+1.25')
+    """
+    if difference is None or number(difference) == "not defined":
+        return "not defined"
+    return ("−" if difference < 0 else "+") + with_margin(abs(difference), margin)
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes (wide letters take two).
+
+    >>> columns("지연"), columns("delay")
+    (4, 5)
+    """
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Pad a text to a number of columns."""
+    space = " " * (width - columns(text))
+    return space + text if right else text + space

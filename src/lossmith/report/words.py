@@ -1,0 +1,102 @@
+"""Numbers, losses and rules in plain words: values come in, short texts go out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+
+def number(value: float | None, margin: float | None = None) -> str:
+    """Write a number with as many digits as its margin bears out (two digits of the margin), else four.
+
+    >>> number(35.4183, 0.42), number(123456.7, 230.0), number(0.04812)
+    ('35.42', '123,457', '0.04812')
+    """
+    if value is None or not math.isfinite(value):
+        return "not defined"
+    size = margin if margin and math.isfinite(margin) else abs(value) / 1000
+    if value == 0 and not size:
+        return "0"
+    digits = 1 - math.floor(math.log10(size)) if size else 0
+    if margin is None:
+        digits -= 1
+    if digits > 8:
+        return f"{value:.4g}"
+    text = f"{value:,.{max(digits, 0)}f}"
+    return _trimmed(text) if margin is None else text
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def with_margin(value: float | None, margin: float | None) -> str:
+    """Write `35.42 ± 0.42`; without a margin, the number alone."""
+    if margin is None or value is None or not math.isfinite(margin) or margin == 0:
+        return number(value)
+    return f"{number(value, margin)} ± {number(margin, margin)}"
+
+
+LOSS_WORDS: Final[Mapping[str, str]] = {
+    "binary_cross_entropy": "log loss",
+    "log_cosh": "log-cosh loss",
+    "quantile": "quantile loss",
+    "expectile": "expectile loss",
+    "poisson": "Poisson loss",
+    "gamma": "gamma loss",
+    "huber": "Huber loss",
+    "brier": "Brier score",
+    "focal": "focal loss",
+    "softmax_focal": "focal loss",
+    "dice": "dice loss",
+    "tversky": "Tversky loss",
+}
+
+
+def loss_words(name: str, parameters: Mapping[str, float]) -> str:
+    """Write a loss with its parameters.
+
+    >>> loss_words("quantile", {"level": 5 / 6})
+    'quantile loss (level 0.8333)'
+    """
+    words = LOSS_WORDS.get(name, name.replace("_", " "))
+    inside = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in parameters.items() if value is not None)
+    return f"{words} ({inside})" if inside else words
+
+
+def _threshold(rule: Mapping[str, Any]) -> str:
+    level = float(rule["level"])
+    if level <= 0:
+        return "always yes"
+    return "never yes" if level > 1 else f"threshold {level:.4g}"
+
+
+def _cheapest(rule: Mapping[str, Any]) -> str:
+    usual = all(value == float(i != j) for i, row in enumerate(rule["matrix"]) for j, value in enumerate(row))
+    return "most probable class" if usual else "cheapest class"
+
+
+RULE_WORDS: Final[Mapping[str, Any]] = {
+    "as_is": lambda rule: "as it is",
+    "shift": lambda rule: f"{'+' if rule['amount'] >= 0 else '−'} {number(abs(rule['amount']))}",
+    "scale": lambda rule: f"× {number(rule['factor'])}",
+    "threshold": _threshold,
+    "cheapest_class": _cheapest,
+}
+
+
+def rule_words(rule: Mapping[str, Any]) -> str:
+    """Write a rule, as it follows the name of a loss.
+
+    >>> rule_words({"rule": "shift", "amount": 13.18}), rule_words({"rule": "threshold", "level": 1 / 21})
+    ('+ 13.18', 'threshold 0.04762')
+    """
+    words: str = RULE_WORDS[rule["rule"]](rule)
+    return words
+
+
+def way_words(loss: str, rule: Mapping[str, Any]) -> str:
+    """Write a loss with its rule: `squared error + 13.18`, `log loss, threshold 0.048`."""
+    joint = ", " if rule["rule"] in ("threshold", "cheapest_class") else " "
+    return f"{loss}{joint}{rule_words(rule)}"
