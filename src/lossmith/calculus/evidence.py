@@ -1,0 +1,183 @@
+"""What is known of a loss and how it is known, and the part of a loss that belongs to one example.
+
+Comes in: a definition. Goes out: `Fact` records, and `Body`: the formula of one example, ready to be evaluated in
+rigorous balls at chosen points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossmith.calculus.derivative import gradient, tangent
+from lossmith.errors import ArgumentError, UnsupportedError
+from lossmith.formula.definition import Definition, bound, resolved
+from lossmith.formula.lift import lift
+from lossmith.formula.link import link_named
+from lossmith.formula.node import Node, make, symbol, symbols, walk
+from lossmith.formula.roles import CLASS_KINDS
+from lossmith.interpret import BALLS, interpret
+
+T = TypeVar("T")
+Balls = NDArray[Any]  # objects: balls of python-flint
+Evidence = Literal["proved", "sampled", "refuted", "open"]
+
+PRECISION: Final = 512
+NEGLIGIBLE: Final = -200  # a sum is 0 if it is below 2**-200 of its terms: all points are computed to 512 bits
+EXAMPLE_SUMS: Final = frozenset({"example_sum", "example_mean"})
+EXAMPLE_OPS: Final = EXAMPLE_SUMS | {"example_rms"}
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """A property with its evidence: proved from the formula's form, seen at sampled points, refuted by one, or open."""
+
+    value: T
+    evidence: Evidence
+    points: int = 0
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The evidence in words.
+
+        >>> Fact(True, "sampled", 24).text, Fact(False, "refuted", 1, "y=1, z=-3").text
+        ('sampled (24 points)', 'refuted (y=1, z=-3)')
+        """
+        detail = f"{self.points} points" if self.evidence == "sampled" else self.note
+        return f"{self.evidence} ({detail})" if detail else self.evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The formula of one example: `node` over the leaves `target` and `raw`, with values for everything else."""
+
+    node: Node
+    target: Node
+    raw: Node
+    kind: str
+    link: str
+    given: bool
+    fixed: Mapping[Node, float]
+
+    @property
+    def row_wise(self) -> bool:
+        """Whether the classes of one row look at each other."""
+        return any(n.op.startswith(("class_", "softmax", "log_softmax")) for n in walk(self.node))
+
+    @property
+    def image(self) -> str:
+        """The kind of number that a raw prediction may be."""
+        return link_named(self.link).image if self.given else "real"
+
+    @cached_property
+    def slope(self) -> Node:
+        """The gradient of one example."""
+        return gradient(self.node, self.raw)
+
+    @cached_property
+    def bend(self) -> tuple[Node, Node]:
+        """The second derivative along a direction, per example, and the leaf of that direction."""
+        direction = symbol("_direction", "column", sorted(self.raw.axes))
+        along = direction * tangent(self.slope, {self.raw: direction})
+        return make("class_sum", along) if self.row_wise else along, direction
+
+    def at(self, roots: Sequence[Node], leaves: Mapping[Node, Any]) -> list[Balls]:
+        """The roots at points, as balls of `PRECISION` bits: (points, classes or 1) each."""
+        found = interpret(roots, {**self.fixed, **leaves}, BALLS(PRECISION))
+        rows = max(np.shape(values)[0] for values in leaves.values())
+        return [np.broadcast_to(balls, (rows, balls.shape[1])) for balls in found]
+
+
+def additive_part(root: Node) -> tuple[str, Node] | None:
+    """(`sum` or `mean`, formula of one example) if the number is a plain sum or mean over the examples, else None."""
+    if root.op in EXAMPLE_SUMS:
+        inner = root.args[0]
+        coupled = any(n.op in EXAMPLE_OPS for n in walk(inner))
+        return None if coupled else (root.op.removeprefix("example_"), inner)
+    if root.op in ("negative", "axis_mean"):
+        part = additive_part(root.args[0])
+        return part and (part[0], make("negative", part[1]) if root.op == "negative" else part[1])
+    if root.op in ("add", "subtract", "multiply", "divide"):
+        return _of_two(root)
+    return None
+
+
+def _of_two(root: Node) -> tuple[str, Node] | None:
+    left, right = root.args
+    first, second = additive_part(left), additive_part(right)
+    if root.op in ("add", "subtract"):
+        if first and second:
+            return (first[0], make(root.op, first[1], second[1])) if first[0] == second[0] else None
+        mean = (first or second or ("",))[0] == "mean"  # a number added to a mean is added to each example
+        if first and mean and _is_number(right):
+            return "mean", make(root.op, first[1], right)
+        return ("mean", make(root.op, left, second[1])) if second and mean and _is_number(left) else None
+    if first and _is_number(right):
+        return first[0], make(root.op, first[1], right)
+    if second and root.op == "multiply" and _is_number(left):
+        return second[0], make("multiply", left, second[1])
+    return None
+
+
+def _is_number(node: Node) -> bool:
+    return not node.axes and not symbols(node, role="raw") and not any(n.op in EXAMPLE_OPS for n in walk(node))
+
+
+def increasing_part(root: Node) -> tuple[str, Node] | None:
+    """As `additive_part`, through an outer root, logarithm or exponential, which has its minimum at the same place."""
+    if root.op == "axis_mean":
+        return None
+    if root.op in ("sqrt", "log", "exp", "log1p", "expm1"):
+        return increasing_part(root.args[0])
+    if root.op == "example_rms":
+        return "mean", root.args[0] ** 2
+    return additive_part(root)
+
+
+Part: TypeAlias = Callable[[Node], tuple[str, Node] | None]
+
+
+def body_of(
+    definition: Definition, parameters: Mapping[str, float] | None = None, part_of: Part = additive_part
+) -> Body | str:
+    """The formula of one example, or the reason (in words) why there is none to look at."""
+    declaration = definition.declaration
+    if len(declaration.target) != 1:
+        return "several target columns"
+    if declaration.heads:
+        return "several heads"
+    part = part_of(resolved(definition))
+    if part is None:
+        return "not a sum over the examples"
+    try:
+        numbers = bound(definition, parameters or {})
+        node = lift(part[1])[0]
+        gradient(node, definition.roles.raw[0])
+    except (ArgumentError, UnsupportedError) as error:
+        return error.sentence
+    values = {p.name: number for p, number in zip(definition.parameters, numbers, strict=True)}
+    leaves = [leaf for leaf in symbols(node) if repr(leaf) in values]
+    fixed = {leaf: values[repr(leaf)] for leaf in leaves}
+    fixed |= dict.fromkeys(symbols(node, role="column"), 1.75)
+    name, kind = declaration.target[0]
+    roles = definition.roles
+    link = declaration.link or "identity"
+    return Body(node, roles.leaves[name], roles.raw[0], kind, link, declaration.on == "probability", fixed)
+
+
+def is_class_kind(body: Body) -> bool:
+    """Whether the target is one of several classes."""
+    return body.kind in CLASS_KINDS
+
+
+def vanishes(ball: Any, scale: Any) -> bool:
+    """Whether a ball is 0 up to what 512 bits leave of numbers of this scale; False for what is not finite."""
+    from flint import arb
+
+    return bool(ball.is_finite() and ball.abs_upper() <= abs(scale) * arb(2) ** NEGLIGIBLE)
