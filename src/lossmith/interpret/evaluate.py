@@ -162,6 +162,8 @@ def _axis_mean(s: System, node: Node, a: Array, frame: _Frame) -> Array:
 def _evaluate(s: System, node: Node, args: list[Array], frame: _Frame) -> Array:
     if node.op.startswith("example_"):
         return _over_examples(s, node, _aligned_to_examples(node, args[0], frame), frame)
+    if node.op == "group_count":
+        return s.lift([[float(frame.n_groups)]])
     if node.op == "axis_mean":
         return _axis_mean(s, node, args[0], frame)
     aligned = [_aligned(node, arg, value, frame) for arg, value in zip(node.args, args, strict=True)]
