@@ -20,7 +20,7 @@ from lossmith.certificate.scales import LOOK, Subject, place_of, row_of, scales,
 from lossmith.formula.node import Node
 from lossmith.interpret import BALLS, interpret, truths
 from lossmith.interpret.truth import Truth
-from lossmith.numerics.formats import Format, error_in_ulp
+from lossmith.numerics.formats import Format, error_in_ulp, round_to, ulp
 
 
 @dataclass(frozen=True)
@@ -53,28 +53,32 @@ class _Judgement:
 
     def case(self, case: Case, found: Truth) -> None:
         """Judge every number of a case."""
-        computed = np.broadcast_to(_two_dimensional(case.computed, found.balls.shape), found.balls.shape)
-        for at in np.ndindex(found.balls.shape):
+        given = _two_dimensional(case.computed, found.balls.shape)
+        shape = np.broadcast_shapes(given.shape, found.balls.shape)
+        computed, found = np.broadcast_to(given, shape), found.spread(shape)
+        for at in np.ndindex(shape):
+            number = float(computed[at])
             self.tally.counts["points"] += 1
-            if found.decided[at]:
-                self.number(case, found, at, float(computed[at]))
+            self.tally.counts["nan"] += math.isnan(number)
+            if found.decided[at] or _narrow(found.balls[at], self.fmt):
+                self.number(case, found, at, number)
             else:
                 self.tally.counts["undecided"] += 1
 
     def number(self, case: Case, found: Truth, at: tuple[int, ...], computed: float) -> None:
         """Judge one number by rule (a), and by the others only where it is too far off."""
-        tally, ball, truth = self.tally, found.balls[at], float(found.rounded[at])
-        ulp = units = _error(computed, ball, self.fmt)
-        tally.counts["nan"] += math.isnan(computed)
+        tally, ball = self.tally, found.balls[at]
+        truth = float(found.rounded[at]) if found.decided[at] else round_to(ball, self.fmt)
+        error = units = _error(computed, ball, self.fmt)
         if math.isinf(computed) and math.isfinite(truth):
             tally.counts["false_infinity"] += 1
-        elif self.bound < ulp < math.inf:
+        elif self.bound < error < math.inf:
             units = self.excused(case, at, computed, ball, truth)
         if units > tally.worst or not tally.point:
             row = at[0] if self.subject.row_wise else None
             tally.worst = units
             tally.point = {**_point(case.values, row), "column": at[1], "computed": computed, "truth": truth}
-        tally.ulp.append(ulp)
+        tally.ulp.append(error)
 
     def excused(self, case: Case, at: tuple[int, ...], computed: float, ball: Any, truth: float) -> float:
         """The units left by the rule that suffices, else by the kindest."""
@@ -88,6 +92,11 @@ class _Judgement:
         lost = computed == 0.0 and abs(truth) >= self.fmt.smallest_normal
         self.tally.counts["false_zero"] += lost and left[best] > self.bound
         return left[best]
+
+
+def _narrow(ball: Any, fmt: Format) -> bool:
+    """Whether a ball that does not round to one float (a tie but for a hair) still tells the error to 1/1000 ulp."""
+    return bool(ball.is_finite()) and float(ball.rad()) < ulp(ball, fmt) / 1000
 
 
 def _error(computed: float, ball: Any, fmt: Format, scale: Fraction | None = None) -> float:

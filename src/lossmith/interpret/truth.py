@@ -32,17 +32,25 @@ class Truth:
     rounded: NDArray[np.float64]
     decided: NDArray[np.bool_]
 
+    def spread(self, shape: tuple[int, ...]) -> Truth:
+        """The same numbers for every row and class of a larger shape."""
+        return Truth(*(np.broadcast_to(part, shape) for part in (self.balls, self.rounded, self.decided)))
+
 
 def row_wise(*roots: Node) -> bool:
     """Whether each row of the results depends on the same row of the leaves only."""
     return not any(n.op.startswith("example_") or n.attr == "group" for n in walk(*roots))
 
 
+def pole(ball: Any) -> float | None:
+    """An infinity, where the number is known to be one; None for a ball without an end, or for no number at all."""
+    known = not ball.is_nan() and not ball.mid().is_finite() and ball.rad().is_finite()
+    return (_INFINITY if ball.mid() > 0 else -_INFINITY) if known else None
+
+
 def round_number(ball: Any, fmt: Format) -> float | None:
-    """The float to which a ball rounds; exact infinities round to themselves; None where the ball does not decide."""
-    if not ball.is_finite() and ball.is_exact() and not ball.is_nan():
-        return _INFINITY if ball > 0 else -_INFINITY
-    return round_ball(ball, fmt)
+    """The float to which a ball rounds; infinities round to themselves; None where the ball does not decide."""
+    return pole(ball) if not ball.is_finite() else round_ball(ball, fmt)
 
 
 def _rounded(balls: Array, fmt: Format) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
