@@ -17,6 +17,7 @@ from lossmith.calculus.kinks import Kink, kinks
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.node import Node
+from lossmith.formula.text import to_text
 from lossmith.interpret import NUMPY, interpret
 from lossmith.numerics.interval import DOMAINS
 
@@ -106,7 +107,7 @@ def smooth(definition: Definition, parameters: Mapping[str, float] | None = None
             if _jumps(body, y, z):
                 return Fact(False, "refuted", 1, f"the gradient jumps at y={y:g}, {body.raw!r}={z:g}")
         if not points:
-            return Fact(False, "open", note=f"no point was found where {kink.surface!r} is 0")
+            return Fact(False, "open", note=f"no point was found where {to_text(kink.surface)} is 0")
         seen += len(points)
     return Fact(True, "sampled", seen)
 

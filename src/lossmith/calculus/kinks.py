@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lossmith.formula.node import Node, make, number_of, symbols, walk
+from lossmith.formula.text import to_text
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def _sqrt(node: Node) -> Iterator[Kink]:
 def _extreme(node: Node) -> Iterator[Kink]:
     a, b = node.args
     below, above = (b, a) if node.op == "maximum" else (a, b)
-    yield Kink(make("subtract", a, b), node.op, f"that of {below!r}", f"that of {above!r}", "half of each")
+    left, right = f"that of {to_text(below)}", f"that of {to_text(above)}"
+    yield Kink(make("subtract", a, b), node.op, left, right, "half of each")
 
 
 def _class_max(node: Node) -> Iterator[Kink]:
@@ -90,7 +92,7 @@ def _of_condition(condition: Node, chosen: Node, other: Node) -> Iterator[Kink]:
         below = other if condition.op == "equal" else chosen
         at = other if condition.op == "less" else chosen
         surface = make("subtract", *condition.args)
-        yield Kink(surface, "where", f"that of {below!r}", f"that of {other!r}", f"that of {at!r}")
+        yield Kink(surface, "where", f"that of {to_text(below)}", f"that of {to_text(other)}", f"that of {to_text(at)}")
 
 
 def _bare_comparisons(node: Node) -> Iterator[Kink]:

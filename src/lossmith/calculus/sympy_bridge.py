@@ -285,4 +285,6 @@ _ELEMENTWISE: Final[dict[str, Callable[..., Expression]]] = {
     "scaled_exp": lambda s, a, b: a * s.exp(b),
     "exp_minus": lambda s, a, b: s.exp(a) - b,
     "one_minus_scaled_exp": lambda s, a, b: 1 - a * s.exp(b),
+    "log1p_unit": lambda s, a: s.log(1 + a),
+    "exp_muladd": lambda s, a, b, c: s.exp(a * b + c),
 }
