@@ -94,10 +94,10 @@ def additive_part(value: Node) -> Additive | None:
             if _is_plain_scale(number):
                 return _multiplied(additive_part(other), number)
     if value.op == "divide":
-        inner, scale = additive_part(value.args[0]), number_of(value.args[1])
-        if inner is not None and scale is not None:
-            return Additive(inner.body, inner.op, inner.factor / scale)
-        return _multiplied(inner, ONE / value.args[1]) if _is_plain_scale(value.args[1]) else None
+        inner = additive_part(value.args[0])
+        if inner is None or not _is_plain_scale(value.args[1]):
+            return None
+        return Additive(inner.body / value.args[1], inner.op, inner.factor)
     if value.op in ("add", "subtract"):
         return _joined(additive_part(value.args[0]), additive_part(value.args[1]), value.op)
     return None
@@ -155,8 +155,7 @@ FINISHED = ("value", "gradient", "hessian", "hvp")
 def program(definition: Definition, wanted: tuple[str, ...], weighted: bool) -> Program:
     """The passes that compute what is wanted, with or without sample weights."""
     found = expressions(definition)
-    given = WEIGHT if weighted else ONE
-    weight = substitute(definition.weight, {WEIGHT: given})
+    weight = WEIGHT if weighted else ONE
     finish = {"value": found.value} if "value" in wanted else {}
     outputs: dict[str, Node] = {}
     for name in wanted:
@@ -166,7 +165,7 @@ def program(definition: Definition, wanted: tuple[str, ...], weighted: bool) -> 
     return schedule(
         {name: _plain(node, weight) for name, node in finish.items()},
         {name: _plain(node, weight) for name, node in outputs.items()},
-        in_plain_operations(weight),
+        weight,
     )
 
 

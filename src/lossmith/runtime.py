@@ -153,7 +153,7 @@ def _grouped(terms: Array, rows: Rows) -> Pair:
     return Pair(np.stack([p.hi for p in parts]), np.stack([p.lo for p in parts]))
 
 
-def _read_leaves(part: Pass) -> tuple[Node, ...]:
+def read_leaves(part: Pass) -> tuple[Node, ...]:
     """The per-example leaves that a pass reads."""
     return tuple(n for n in symbols(*_cut(part)) if "example" in n.axes)
 
@@ -165,13 +165,14 @@ def _cut(part: Pass) -> list[Node]:
     return [n for n in needed(part.roots, {node: "" for node in part.inputs}) if not among(n, part.inputs) and not n.args]
 
 
-def _parameters_of(part: Pass) -> tuple[Node, ...]:
+def parameters_of(part: Pass) -> tuple[Node, ...]:
+    """The parameters that a pass reads."""
     return tuple(n for n in _cut(part) if (leaf := symbol_of(n)) is not None and leaf.role == "parameter")
 
 
 @lru_cache(maxsize=1024)
 def _numpy_kernel(part: Pass) -> tuple[Callable[..., Any], tuple[Node, ...], tuple[Node, ...]]:
-    leaves, names = _read_leaves(part), _parameters_of(part)
+    leaves, names = read_leaves(part), parameters_of(part)
     inputs = {node: f"a{j}" for j, node in enumerate((*leaves, *names, *part.inputs))}
     return numpy_function(inputs, part.roots), leaves, names
 
@@ -221,15 +222,8 @@ def _matrix(rows: Rows, leaf: Node) -> Array:
 def _numba_kernel(part: Pass, storage: tuple[Storage, ...], classes: bool) -> Callable[..., Any]:
     from lossmith.build import build
 
-    leaves = [Leaf(node, s) for node, s in zip(_read_leaves(part), storage, strict=True)]
-    return build(kernel_text(part, leaves, _parameters_of(part), classes), "kernel")
-
-
-def numba_text(part: Pass, rows: Rows) -> str:
-    """The source of the compiled loop, for people to read."""
-    leaves = _read_leaves(part)
-    stored = [Leaf(node, s) for node, s in zip(leaves, _storage(part, rows, leaves), strict=True)]
-    return kernel_text(part, stored, _parameters_of(part), _has_classes(rows))
+    leaves = [Leaf(node, s) for node, s in zip(read_leaves(part), storage, strict=True)]
+    return build(kernel_text(part, leaves, parameters_of(part), classes), "kernel")
 
 
 def _storage(part: Pass, rows: Rows, leaves: tuple[Node, ...]) -> tuple[Storage, ...]:
@@ -255,13 +249,13 @@ def _numba_pass(
 ) -> tuple[list[Pair], dict[str, Array]]:
     from lossmith.build import run_chunks
 
-    leaves = _read_leaves(part)
+    leaves = read_leaves(part)
     if not leaves or rows.n == 0:
         return _numpy_pass(part, rows, parameters, finished, n_threads)
     classes = _has_classes(rows)
     kernel = _numba_kernel(part, _storage(part, rows, leaves), classes)
     arrays = [rows.leaves[leaf] for leaf in leaves]
-    par = np.array([parameters[repr(node)] for node in _parameters_of(part)], dtype=np.float64)
+    par = np.array([parameters[repr(node)] for node in parameters_of(part)], dtype=np.float64)
     fin = np.zeros((len(part.inputs), rows.classes))
     for j, node in enumerate(part.inputs):
         fin[j] = finished[node]
@@ -271,18 +265,15 @@ def _numba_pass(
     ]
     sizes = slots(part, rows.classes)
     n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
-    sums = np.empty((n_chunks, max(1, sum(sizes)), 2))
-
-    def work(first: int, last: int) -> None:
-        kernel(*arrays, par, fin, *written, sums, first, last, rows.classes)
-
-    run_chunks(work, n_chunks, n_threads)
+    sums = np.empty((max(1, sum(sizes)), n_chunks, 2))
+    given = (*arrays, par, fin, *written, sums, rows.classes)
+    run_chunks(lambda first, last: kernel(*given, first, last), n_chunks, n_threads)
     return _merged(sums, sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
 
 
 def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
     """Merge the chunks in their order, whatever thread computed them."""
-    hi, lo = total(sums[:, :, 0], axis=0), sums[:, :, 1].sum(axis=0)
+    hi, lo = total(sums[:, :, 0].T, axis=0), sums[:, :, 1].sum(axis=1)
     merged = [Pair(np.asarray(h), np.asarray(e + r)) for h, e, r in zip(hi.hi, hi.lo, lo, strict=True)]
     found: list[Pair] = []
     at = 0

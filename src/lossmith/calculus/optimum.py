@@ -28,6 +28,7 @@ Total = Callable[[Floats], tuple[float, Floats, Floats]]
 
 LARGEST: Final = float(np.finfo(np.float64).max)
 ROUNDING: Final = 2.0**-40  # a slope this much smaller than its neighbour is the rounding of an exact zero
+SCAN: Final = frozenset(sign * 2.0**k for sign in (-1, 1) for k in range(-3, 41)) | {float(k) for k in range(-40, 41)}
 SWEEPS: Final = 40
 STENCIL: Final = 6e-6  # the cube root of the float64 rounding: the best relative step of a central difference
 POLISHED_SIZE: Final = 64  # up to this many heads or classes the last digits are polished with a full hessian
@@ -50,11 +51,13 @@ def best_constant(
     a finite start must refuse it.
 
     `total`: (d,) -> (value, gradient (d,), diagonal hessian (d,)); NaN marks a point outside the domain.
-    `convex`: false makes it look for every minimum between the neighbours of `scan` and return the deepest.
+    `convex`: false makes it look for every minimum between the neighbours of `scan` and return the deepest; without
+    `scan`, between whole numbers up to 40 and powers of two up to 2**40 (give quantiles of the targets where there are
+    several minima on their scale).
     `start`: a guess that saves time, no more. `bounds`: the open domain of the raw prediction.
     `softmax`: adding a number to all entries changes nothing; the answer is then the one whose softmax is its exp
     (log priors, for cross entropy), with `-inf` for a class that never occurs.
-    Raises `ArgumentError` (LM240) if the gradient is NaN over the whole domain.
+    Raises `ArgumentError` (LM260) if the gradient is NaN over the whole domain.
 
     >>> y = np.array([1.0, 2.0, 3.0, 10.0])
     >>> best_constant(lambda c: (np.abs(y - c).sum(), np.sign(c - y).sum(keepdims=True), np.zeros(1)))
@@ -66,7 +69,8 @@ def best_constant(
         line = _Line(total)
         if convex:
             return _lowest(line, *_domain(line, bounds), start).at
-        return _deepest(line, *_domain(line, bounds), sorted({float(point) for point in scan} | {start}))
+        points = {float(point) for point in scan} or SCAN
+        return _deepest(line, *_domain(line, bounds), sorted(points | {start}))
 
 
 # --- one number ----------------------------------------------------------------------------------------------------
@@ -134,7 +138,7 @@ def _domain(line: _Line, bounds: tuple[float, float]) -> tuple[float, float]:
     high = min(math.nextafter(bounds[1], -math.inf), LARGEST)
     middle = 0.0 if low < 0.0 < high else low + (high - low) / 2
     if math.isnan(line.slope(middle)):
-        raise ArgumentError("LM240", f"best constant: the gradient at {middle:g} is NaN, so there is no best constant.")
+        raise ArgumentError("LM260", f"best constant: the gradient at {middle:g} is NaN, so there is no best constant.")
     if math.isnan(line.slope(low)):
         low = _first(low, middle, lambda c: not math.isnan(line.slope(c)))
     if math.isnan(line.slope(high)):
@@ -184,7 +188,7 @@ def _between(line: _Line, low: float, high: float, start: float) -> _Minimum:
 
 def _narrowed(line: _Line, low: float, high: float, start: float) -> tuple[float, float]:
     """A smaller bracket by Newton steps; stops as soon as these stop helping."""
-    point = start if low < start < high else 0.0 if low < 0.0 < high else low / 2 + high / 2
+    point = start if low < start < high else 0.0 if low < 0.0 < high else float_at((rank(low) + rank(high)) // 2)
     for _ in range(30):
         _, slope, bend = line.look(point)
         low, high = (point, high) if slope < 0 else (low, point) if slope > 0 else (low, high)
@@ -213,7 +217,7 @@ def _deepest(line: _Line, low: float, high: float, points: list[float]) -> float
     if not signed:
         return _lowest(line, low, high, 0.0).at
     inner = [(a, b) for (a, s), (b, t) in pairwise(signed) if s < 0 < t]
-    minima = [_between(line, a, b, a / 2 + b / 2) for a, b in inner]
+    minima = [_between(line, a, b, math.nan) for a, b in inner]
     if signed[0][1] > 0:
         minima.append(_lowest(line, low, signed[0][0], 0.0))
     if signed[-1][1] < 0:

@@ -1,7 +1,7 @@
 """A pass over the rows → Numba text: one serial loop over a range of chunks, everything computed in float64.
 
 Comes in: a pass and how each leaf is stored. Goes out: the text of `kernel(arrays..., parameters, finished numbers,
-outputs..., sums, first chunk, last chunk)`. Rows of a chunk are slices; terms of a sum go to a small buffer that is
+outputs..., sums, classes, first chunk, last chunk)`. Rows of a chunk are slices; terms of a sum go to a small buffer that is
 added up after the chunk in double words, so that neither threads nor chunk borders show in a sum.
 """
 
@@ -27,8 +27,8 @@ import numpy as np
 from numba import njit
 
 from lossmith.emit.loopmath import (
-    add_up, digamma, exp, exp_muladd, expm1, log, log1p, cosh, sinh, magnitude, maximum, minimum, power, root, select,
-    sign, tanh,
+    add_up, cosh, digamma, erf, exp, exp_muladd, expm1, lgamma, log, log1p, log1p_unit, magnitude, maximum, minimum,
+    power, root, select, sign, sinh, tanh, wide_vectors,
 )
 
 
@@ -110,7 +110,8 @@ def _prepare(w: _Writer) -> list[Node]:
 def _open(w: _Writer) -> None:
     outputs = "".join(f"o{j}, " for j in range(len(w.parts.outputs)))
     arrays = "".join(f"x{j}, " for j in range(len(w.leaves)))
-    w.add(0, f"def kernel({arrays}par, fin, {outputs}sums, first, last, n_classes):")
+    w.add(0, f"def kernel({arrays}par, fin, {outputs}sums, n_classes, first, last):")
+    w.add(1, "wide_vectors()")
     w.add(1, "n = x0.shape[0]")
     w.add(1, f"rows = max(1, {ROWS} // n_classes)")
     for j, _ in enumerate(w.parameters):
@@ -119,8 +120,7 @@ def _open(w: _Writer) -> None:
         if "class" not in node.axes:
             w.add(1, f"f{j} = fin[{j}, 0]")
     if w.parts.bodies:
-        w.add(1, "lanes = np.empty(32)")
-        w.add(1, "errors = np.empty(32)")
+        w.add(1, "lanes = np.empty(64)")
     for j, body in enumerate(w.parts.bodies):
         shape = "(n_classes, rows)" if "class" in body.axes else "rows"
         w.add(1, f"buffer{j} = np.empty({shape})")
@@ -253,10 +253,10 @@ def _close(w: _Writer) -> None:
     for j, body in enumerate(w.parts.bodies):
         if "class" in body.axes:
             w.add(2, "for k in range(n_classes):")
-            w.add(3, f"add_up(buffer{j}[k], hi - lo, lanes, errors, sums[c, {slot}{offset} + k])")
+            w.add(3, f"add_up(buffer{j}[k], hi - lo, lanes, sums[{slot}{offset} + k], c)")
             offset += " + n_classes"
         else:
-            w.add(2, f"add_up(buffer{j}, hi - lo, lanes, errors, sums[c, {slot}{offset}])")
+            w.add(2, f"add_up(buffer{j}, hi - lo, lanes, sums[{slot}{offset}], c)")
             slot += 1
     if "    #scratch" in w.lines:
         w.lines.remove("    #scratch")

@@ -106,7 +106,7 @@ def _one_minus_ratio(node: Node) -> Node | None:
     _collect(bottom, 1.0, frozenset(), terms)
     _collect(top, -1.0, frozenset(), terms)
     merged = _merge({key: factor for key, factor in terms.items() if factor != 0.0})
-    return None if merged is None else merged / bottom
+    return None if merged is None else make("safe_divide", merged, bottom)
 
 
 def _collect(

@@ -97,6 +97,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
     Operation("softmax_complement_power", 2, "(1 - softmax(a)_k) ** b, b >= 0"),
     Operation("class_others", 1, "sum of a over the other classes: class_sum(a) - a_k"),
     # implementation only: what the floating-point forms are made of; never differentiated
+    Operation("log1p_unit", 1, "log(1 + a), 0 <= a <= 1"),
     Operation("exp_muladd", 3, "e ** (a * b + c)"),
     Operation("class_first_max", 1, "whether a_k is the first largest over the classes", boolean=True),
     # examples: weighted by sample_weight; rows of weight 0 are absent
@@ -238,11 +239,16 @@ class Node:
         return from_array_function(function, args, kwargs)
 
     def __repr__(self) -> str:
-        if self.op == "constant":
-            return repr(self.attr)
-        if isinstance(self.attr, Symbol):
-            return self.attr.name
-        return f"{self.op}({', '.join(map(repr, self.args))})"
+        return _shown(self, 6)
+
+
+def _shown(node: Node, depth: int) -> str:
+    """Operations by name, as deep as said: a graph that shares its parts may be endless as text."""
+    if isinstance(node.attr, Symbol):
+        return node.attr.name
+    if node.op == "constant":
+        return repr(node.attr)
+    return f"{node.op}({', '.join(_shown(a, depth - 1) for a in node.args) if depth else '...'})"
 
 
 _NODES: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
@@ -259,7 +265,7 @@ def make_from(op: str, args: tuple[Node, ...], attr: Attribute = None) -> Node:
     row = OPERATIONS.get(op)
     if row is None or len(args) != row.arity:
         raise FormulaError("LM105", f"{op} with {len(args)} arguments is not in the vocabulary of formulas.")
-    exact = (attr.hex(), attr) if isinstance(attr, float) else attr
+    exact = ("number", attr.hex()) if isinstance(attr, float) else attr
     key = (op, exact, tuple(id(a) for a in args))
     found = _NODES.get(key)
     if found is not None:
@@ -300,6 +306,8 @@ def as_node(value: object) -> Node:
     if isinstance(value, bool):
         return constant(float(value))
     try:
+        if isinstance(value, str | bytes):
+            raise TypeError
         number = float(cast(float, value))
     except (TypeError, ValueError, OverflowError):
         raise FormulaError(

@@ -21,7 +21,7 @@ from lossmith.formula.definition import Definition, Parameter, check_definition
 from lossmith.formula.embed import embed
 from lossmith.formula.node import OPERATIONS, Node, constant, make, number_of, symbol, walk
 from lossmith.formula.roles import RESERVED, Declaration, declare, roles
-from lossmith.formula.scan import refuse, scan
+from lossmith.formula.scan import OTHER_WORDS, refuse, scan
 from lossmith.formula.trace import Domain, parameter_of
 from lossmith.numerics.interval import Interval
 
@@ -32,23 +32,6 @@ ParameterText: TypeAlias = float | tuple[float | None, str | Interval] | None
 VERTEX_LIMIT: Final = 5_000
 EXPONENT_LIMIT: Final = 1_000
 CONSTANTS: Final[dict[str, float]] = {"pi": math.pi}
-
-# Words that people bring from elsewhere.
-_OTHER_WORDS: Final[dict[str, str]] = {
-    "ln": "log",
-    "pow": "power",
-    "max": "maximum",
-    "min": "minimum",
-    "log10": "log(a) / log(10)",
-    "log2": "log(a) / log(2)",
-    "expit": "sigmoid",
-    "logsumexp": "logsumexp_over_classes",
-    "lse": "logsumexp_over_classes",
-    "gammaln": "lgamma",
-    "fabs": "abs",
-    "iff": "where",
-    "average": "mean",
-}
 
 
 @dataclass(frozen=True)
@@ -219,7 +202,7 @@ def _refuse_name(vertex: ast.expr, name: str, reading: _Reading, known: Sequence
         reading.refuse("LM135", vertex, f'"{name}" is a function; write {name}(...).')
     codes = " ".join(f"U+{ord(c):04X}" for c in name if not c.isascii())  # letters that only look like others
     shown = f'"{name}" ({codes})' if codes else f'"{name}"'
-    other = _OTHER_WORDS.get(name)
+    other = OTHER_WORDS.get(name)
     hint = f" Write {other}." if other else did_you_mean(name, known)
     if isinstance(vertex, ast.Name) and not hint:
         hint = f' Known here: {", ".join(reading.names)}. For a parameter, declare it: parameters={{"{name}": 1.0}}.'

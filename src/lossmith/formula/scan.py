@@ -17,7 +17,7 @@ from lossmith.errors import FormulaError
 from lossmith.formula.text import TEXT_LIMIT
 
 NESTING_LIMIT: Final = 60
-DIGITS_LIMIT: Final = 60
+MARK_LIMIT: Final = 60
 POWERS_LIMIT: Final = 500
 
 _TOKEN: Final = re.compile(
@@ -78,6 +78,23 @@ _KEYWORDS: Final[dict[str, str]] = {
     "False": "write a comparison, such as y > 0",
 }
 
+# Words that people bring from elsewhere.
+OTHER_WORDS: Final[dict[str, str]] = {
+    "ln": "log",
+    "pow": "power",
+    "max": "maximum",
+    "min": "minimum",
+    "log10": "log(a) / log(10)",
+    "log2": "log(a) / log(2)",
+    "expit": "sigmoid",
+    "logsumexp": "logsumexp_over_classes",
+    "lse": "logsumexp_over_classes",
+    "gammaln": "lgamma",
+    "fabs": "abs",
+    "iff": "where",
+    "average": "mean",
+}
+
 
 def refuse(code: str, text: str, column: int, sentence: str) -> NoReturn:
     """Raise a `FormulaError` that names the column (from 0 here, from 1 for people) and points at it."""
@@ -130,8 +147,8 @@ def _refuse_mark(line: str, column: int, mark: str) -> NoReturn:
 
 
 def _check_number(line: str, column: int, mark: str) -> None:
-    if len(mark) > DIGITS_LIMIT:
-        refuse("LM134", line, column, f"a number of {len(mark)} characters; at most {DIGITS_LIMIT} are read.")
+    if len(mark) > MARK_LIMIT:
+        refuse("LM134", line, column, f"a number of {len(mark)} characters; at most {MARK_LIMIT} are read.")
     if len(mark) > 1 and re.match(r"0[0-9]+$", mark):
         refuse("LM134", line, column, f"the number {mark} begins with 0; write it without.")
     value = float(mark)
@@ -142,6 +159,8 @@ def _check_number(line: str, column: int, mark: str) -> None:
 
 
 def _check_name(line: str, column: int, mark: str) -> None:
+    if len(mark) > MARK_LIMIT:
+        refuse("LM131", line, column, f"a name of {len(mark)} characters; at most {MARK_LIMIT} are read.")
     name = unicodedata.normalize("NFKC", mark)
     for at, character in enumerate(mark):
         if character in _ADVICE:

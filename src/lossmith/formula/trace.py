@@ -66,6 +66,8 @@ def parameter_of(title: str, name: str, default: object, domain: str | Interval)
     if default is None:
         return Parameter(name, None, interval)
     try:
+        if isinstance(default, str | bytes):
+            raise TypeError
         number = float(cast(float, default))
     except (TypeError, ValueError, OverflowError):
         raise FormulaError("LM121", f"{title}: the default of {name} must be a number, found {default!r}.") from None

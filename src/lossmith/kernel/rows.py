@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lossmith.algebra.reweight import class_shares, row_weights
 from lossmith.errors import ArgumentError, did_you_mean
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
@@ -85,6 +86,7 @@ def load(
     for name in definition.declaration.columns:
         column = as_floats(definition, name, given[name])
         leaves[definition.roles.leaves[name]] = np.ascontiguousarray(_spread(definition, name, column, shape))
+    weight = _reweighted(definition, weight, leaves, given, shape)
     if weight is not None:
         leaves[WEIGHT] = weight
     groups, n_groups = _groups(definition, given.get("group"), shape)
@@ -273,6 +275,28 @@ def _weight(
     if mask is not None:
         kept = _spread(definition, "mask", np.asarray(mask).astype(bool), shape)
         weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
+    return None if weight is None else np.ascontiguousarray(weight)
+
+
+def shares_of(definition: Definition, leaves: Mapping[Node, Array], width: int) -> Array | None:
+    """How much of each class every row is; None where the target has no classes."""
+    name, kind = definition.declaration.target[0]
+    if kind not in (*CLASS_KINDS, "binary"):
+        return None
+    return class_shares(leaves[definition.roles.leaves[name]], width)
+
+
+def _reweighted(
+    definition: Definition, weight: Array | None, leaves: Mapping[Node, Array], given: Mapping[str, Any], shape: Shape
+) -> Array | None:
+    """Multiply the weights by class and by column into the sample weight."""
+    if not definition.reweighting:
+        return weight
+    shares = shares_of(definition, leaves, shape.width)
+    for row in definition.reweighting:
+        column = None if row.column is None else _weight(definition, given[row.column], None, shape)
+        factor = row_weights(row, shares, column, definition.name)
+        weight = factor if weight is None else weight * factor
     return None if weight is None else np.ascontiguousarray(weight)
 
 

@@ -43,12 +43,12 @@ def _sigmoid(x: Node) -> Node:
 
 
 def _softplus(x: Node) -> Node:
-    return make("maximum", x, ZERO) + make("log1p", _decay(x))
+    return make("maximum", x, ZERO) + make("log1p_unit", _decay(x))
 
 
 def _sigmoid_power(x: Node, b: Node) -> Node:
     """e ** (b min(x, 0) - b log1p(e ** -|x|)): the large product is kept in two words."""
-    return make("exp_muladd", b, make("minimum", x, ZERO), -(b * make("log1p", _decay(x))))
+    return make("exp_muladd", b, make("minimum", x, ZERO), -(b * make("log1p_unit", _decay(x))))
 
 
 def _log_cosh(x: Node) -> Node:
@@ -56,7 +56,7 @@ def _log_cosh(x: Node) -> Node:
     a = _abs(x)
     grown = make("expm1", make("minimum", a, TWO))
     near = make("log1p", (grown * grown) / (TWO * (ONE + grown)))
-    far = (a - LOG_2) + make("log1p", make("exp", -(TWO * a)))
+    far = (a - LOG_2) + make("log1p_unit", make("exp", -(TWO * a)))
     return _where(a < ONE, near, far)
 
 
@@ -135,7 +135,6 @@ BIG: Final = constant(2.0**500)
 TINY: Final = constant(2.0**-500)
 DOWN: Final = constant(2.0**-600)
 UP: Final = constant(2.0**600)
-APART: Final = constant(2.0**-1000)
 
 
 def _example_rms(node: Node) -> Node:
@@ -152,9 +151,9 @@ def _example_rms(node: Node) -> Node:
     big = total(_where(huge, down * down, ZERO))
     mid = total(_where(huge, ZERO, _where(tiny, ZERO, x * x)))
     small = total(_where(tiny, up * up, ZERO))
-    root_big = UP * make("sqrt", (big + (mid * DOWN) * DOWN) / many)
-    root_mid = make("sqrt", (mid + (small * DOWN) * DOWN) / many)
-    root_small = DOWN * make("sqrt", small / many)
+    root_big = UP * make("sqrt", _safe_divide(big + (mid * DOWN) * DOWN, many))
+    root_mid = make("sqrt", _safe_divide(mid + (small * DOWN) * DOWN, many))
+    root_small = DOWN * make("sqrt", _safe_divide(small, many))
     return _where(ZERO < big, root_big, _where(make("equal", mid, ZERO), root_small, root_mid))
 
 
@@ -214,7 +213,7 @@ def in_plain_operations(root: Node) -> Node:
         same = make_from(node.op, args, node.attr)
         if node.op == "example_mean":
             count = make("example_sum", ONE, attr=node.attr)
-            return make("example_sum", args[0], attr=node.attr) / count
+            return _safe_divide(make("example_sum", args[0], attr=node.attr), count)
         if node.op == "example_rms":
             return _example_rms(same)
         return FORMS[node.op](*args) if node.op in FORMS else same

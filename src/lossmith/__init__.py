@@ -1,0 +1,56 @@
+"""Lossmith: write a loss once, as maths.
+
+The public names, listed once. Importing this loads no framework and compiles nothing; each name is loaded when used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lossmith.loss.activation import activation as activation
+    from lossmith.adapt.in_lightgbm import for_lightgbm as for_lightgbm
+    from lossmith.advise.profile import profile_data as profile
+    from lossmith.advise.study import study as study
+    from lossmith.errors import LossmithError as LossmithError
+    from lossmith.loss.library import define as define
+    from lossmith.loss.library import from_json as from_json
+    from lossmith.loss.library import get as get
+    from lossmith.loss.library import names as names
+    from lossmith.loss.library import parse as parse
+    from lossmith.loss.handle import Loss as Loss
+    from lossmith.maths import *  # noqa: F403
+    from lossmith.loss.sums import Sums as Sums
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Loss": "lossmith.loss.handle",
+    "LossmithError": "lossmith.errors",
+    "Sums": "lossmith.loss.sums",
+    "activation": "lossmith.loss.activation",
+    "define": "lossmith.loss.library",
+    "for_lightgbm": "lossmith.adapt.in_lightgbm",
+    "from_json": "lossmith.loss.library",
+    "get": "lossmith.loss.library",
+    "names": "lossmith.loss.library",
+    "parse": "lossmith.loss.library",
+    "profile": "lossmith.advise.profile",
+    "study": "lossmith.advise.study",
+}
+
+__all__ = [*_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    words = import_module("lossmith.maths")
+    if name in words.VOCABULARY or name in words.__all__:
+        return getattr(words, name)
+    raise AttributeError(f"module 'lossmith' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, *import_module("lossmith.maths").VOCABULARY})

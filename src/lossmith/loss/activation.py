@@ -1,0 +1,106 @@
+"""Activation functions on arrays: value and derivative, compiled from the same formulas as losses.
+
+Comes in: the name of an activation. Goes out: a callable `ActivationFunction`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossmith.calculus.derivative import ONE, or_zero, tangent
+from lossmith.catalogue import Activation, find_activation
+from lossmith.errors import ArgumentError, UnsupportedError, did_you_mean
+from lossmith.formula.lift import lift
+from lossmith.formula.node import Node, symbol
+from lossmith.runtime import numpy_function
+from lossmith.stable.forms import in_plain_operations
+from lossmith.stable.rules import stabilise
+
+
+@final
+@dataclass(frozen=True)
+class ActivationFunction:
+    """An activation, callable on arrays; outputs have the dtype of the input (integers become float64).
+
+    >>> import lossmith as ls
+    >>> relu = ls.activation("relu")
+    >>> relu([-1.0, 2.0]).tolist(), relu.derivative([-1.0, 2.0]).tolist()
+    ([0.0, 2.0], [0.0, 1.0])
+    """
+
+    record: Activation
+    parameters: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name, for people."""
+        return self.record.name
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return self.record.latex
+
+    def __call__(self, x: ArrayLike) -> NDArray[Any]:
+        """The value at every number; softmax works along the last axis."""
+        return _apply(_value(self.record), x, self.parameters, self.record.row)
+
+    def derivative(self, x: ArrayLike) -> NDArray[Any]:
+        """The derivative at every number; refused for softmax, whose derivative is a matrix per row.
+
+        >>> import lossmith as ls
+        >>> ls.activation("tanh").derivative([0.0]).tolist()
+        [1.0]
+        """
+        if self.record.row:
+            raise UnsupportedError("LM313", f"{self.name} mixes the classes of a row: its derivative is a matrix, not a number.")
+        return _apply(_derivative(self.record), x, self.parameters, False)
+
+
+def _apply(function: Callable[..., Any], x: ArrayLike, parameters: tuple[tuple[str, float], ...], row: bool) -> NDArray[Any]:
+    array = np.asarray(x)
+    dtype = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
+    wide = array.astype(np.float64)
+    shape = wide.shape
+    flat = wide.reshape(-1, shape[-1]) if row else wide.reshape(-1, 1)
+    with np.errstate(all="ignore"):
+        found = np.asarray(function(flat, *(np.float64(v) for _, v in parameters), flat.shape[1], 1)[0])
+    return np.broadcast_to(found, flat.shape).reshape(shape).astype(dtype)
+
+
+@lru_cache(maxsize=64)
+def _value(record: Activation) -> Callable[..., Any]:
+    return _compiled(record, lift(record.formula)[0])
+
+
+@lru_cache(maxsize=64)
+def _derivative(record: Activation) -> Callable[..., Any]:
+    return _compiled(record, stabilise(or_zero(tangent(lift(record.formula)[0], {record.input: ONE})))[0])
+
+
+def _compiled(record: Activation, formula: Node) -> Callable[..., Any]:
+    names = {symbol(p.name, "parameter"): p.name for p in record.parameters}
+    return numpy_function({record.input: "x", **names}, (in_plain_operations(formula),))
+
+
+def activation(name: str, **parameters: float) -> ActivationFunction:
+    """An activation by name, with its parameters.
+
+    >>> import lossmith as ls
+    >>> ls.activation("leaky_relu", slope=0.1)([-1.0]).tolist()
+    [-0.1]
+    """
+    record = find_activation(name)
+    known = {p.name: p for p in record.parameters}
+    for key, value in parameters.items():
+        if key not in known:
+            raise ArgumentError("LM203", f'{name} has no parameter "{key}".{did_you_mean(key, known)}')
+        if value not in known[key].domain:
+            raise ArgumentError("LM205", f"{name}: {key} must be {known[key].domain.describe()}, got {value!r}.")
+    return ActivationFunction(record, tuple((p.name, float(parameters.get(p.name, p.default or 0.0))) for p in record.parameters))

@@ -1,0 +1,395 @@
+"""`Loss`, what users hold: a definition, the values of its parameters, and lazily compiled kernels.
+
+Comes in: definitions from the catalogue, a decorated function or a text. Goes out: numbers for arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossmith.algebra import combine
+from lossmith.algebra.reweight import ClassWeight, fitted, reweighted
+from lossmith.compiler import Expressions, expressions
+from lossmith.errors import ArgumentError, UnsupportedError
+from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, with_direction
+from lossmith.loss.explain import explain
+from lossmith.formula.definition import Definition, bound, check_parameter
+from lossmith.formula.parse import arguments
+from lossmith.formula.roles import WEIGHT
+from lossmith.formula.text import to_text
+from lossmith.kernel.rows import Array, load, shares_of
+from lossmith.runtime import Backend
+from lossmith.loss.sums import Sums
+
+Columns = Mapping[str, ArrayLike]
+Targets = Any
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Loss:
+    """A loss function, complete: value, derivatives, sums, best constant, link, text.
+
+    Make one with `lossmith.get`, `lossmith.define` or `lossmith.parse`. All methods take
+    `(y_true, raw_prediction, sample_weight=None, *, columns=None)`; outputs have the dtype of `raw_prediction`.
+
+    >>> import lossmith as ls
+    >>> loss = ls.get("quantile", level=0.9)
+    >>> loss.value([10.0, 20.0], [12.0, 12.0])
+    3.7
+    """
+
+    definition: Definition
+    values: tuple[tuple[str, float], ...] = ()
+    backend: Backend = "numba"
+    n_threads: int | None = None
+
+    # what it is
+
+    @property
+    def name(self) -> str:
+        """The name, for people."""
+        return self.definition.name
+
+    @property
+    def parameters(self) -> dict[str, float | None]:
+        """The parameters and their values; None where one is still to be bound."""
+        given = dict(self.values)
+        return {p.name: given.get(p.name, p.default) for p in self.definition.parameters}
+
+    @property
+    def target(self) -> str:
+        """The kind of the (first) target."""
+        return self.definition.declaration.target[0][1]
+
+    @property
+    def link(self) -> str:
+        """The map from raw predictions to the target's scale; "identity" if predictions are given on that scale."""
+        declaration = self.definition.declaration
+        return "identity" if declaration.on == "probability" else declaration.link or "identity"
+
+    @property
+    def formula(self) -> str:
+        """The formula as text, which `lossmith.parse` reads back.
+
+        >>> import lossmith as ls
+        >>> ls.get("squared_error").formula
+        '(y - z)**2'
+        """
+        return to_text(self.definition.formula)
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What `lossmith.parse` needs beside the formula to give an equal loss.
+
+        >>> import lossmith as ls
+        >>> loss = ls.get("focal", gamma=1.5)
+        >>> ls.parse(loss.formula, **loss.declaration) == loss
+        True
+        """
+        said = arguments(self.definition)
+        said["parameters"] = {p.name: (self.parameters[p.name], p.domain) for p in self.definition.parameters}
+        return said
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        from lossmith.calculus.sympy_bridge import to_latex
+
+        return to_latex(self.definition.formula)
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether the total is a sum over rows (derived from the formula)."""
+        return self.expressions.additive is not None
+
+    @property
+    def factor(self) -> float:
+        """The explicit numeric factor in front of the mean or sum, which boosters divide out."""
+        additive = self.expressions.additive
+        return 1.0 if additive is None else additive.factor
+
+    @property
+    def expressions(self) -> Expressions:
+        """The exact formulas of value, gradient and hessian."""
+        return expressions(self.definition)
+
+    @property
+    def content_hash(self) -> tuple[str, str]:
+        """Two parts: the formula with its declaration, and the parameter values."""
+        weights = repr(self.definition.reweighting) if self.definition.reweighting else ""
+        numbers = ",".join(f"{k}={'unbound' if v is None else v.hex()}" for k, v in sorted(self.parameters.items()))
+        return self.definition.formula_hash, numbers + weights
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loss) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(f"{k}={'unbound' if v is None else format(v, 'g')}" for k, v in self.parameters.items())
+        return f"<Loss {self.name}({numbers}): {self.formula}>"
+
+    # changing it
+
+    def bind(self, **parameters: float) -> Loss:
+        """The same loss with other parameter values; compiles nothing.
+
+        >>> import lossmith as ls
+        >>> ls.get("huber").bind(delta=2).parameters
+        {'delta': 2.0}
+        """
+        checked = {name: check_parameter(self.definition, name, value) for name, value in parameters.items()}
+        return replace(self, values=tuple(sorted({**dict(self.values), **checked}.items())))
+
+    def __call__(self, **parameters: float) -> Loss:
+        """The same as `bind`."""
+        return self.bind(**parameters)
+
+    def using(self, backend: Backend = "numba", n_threads: int | None = None) -> Loss:
+        """The same loss computed by "numba" (the default) or by "numpy" (the reference), on so many threads."""
+        if backend not in ("numba", "numpy"):
+            raise ArgumentError("LM201", f'a backend is "numba" or "numpy", got {backend!r}.')
+        return replace(self, backend=backend, n_threads=n_threads)
+
+    def reweight(self, class_weight: ClassWeight | None = None, *, by: str | None = None) -> Loss:
+        """Weigh rows by class (`{0: 1, 1: 20}`, a list, "balanced") or by a column; on top of `sample_weight`.
+
+        Such weights enter the denominator of the mean. "balanced" is bound by `fit`.
+
+        >>> import lossmith as ls
+        >>> ls.get("log_loss").reweight({0: 1, 1: 20}).gradient([1, 0], [0.0, 0.0]).round(4).tolist()
+        [-0.4762, 0.0238]
+        """
+        return replace(self, definition=reweighted(self.definition, class_weight, by))
+
+    def __add__(self, other: Loss) -> Loss:
+        """The sum of two losses of the same target."""
+        if not isinstance(other, Loss):
+            return NotImplemented
+        return self._of(combine.add(self._bound(), other._bound()))
+
+    def __mul__(self, factor: float) -> Loss:
+        """A multiple of the loss."""
+        if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating | np.integer):
+            return NotImplemented
+        return self._of(combine.scale(self._bound(), float(factor)))
+
+    __rmul__ = __mul__
+
+    def _bound(self) -> combine.Bound:
+        return combine.Bound(self.definition, self.values)
+
+    def _of(self, made: combine.Bound) -> Loss:
+        return Loss(made.definition, made.values, self.backend, self.n_threads)
+
+    # numbers
+
+    def value(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> float:  # fmt: skip
+        """The finished loss, from at least float64 sums.
+
+        >>> import lossmith as ls
+        >>> ls.get("mae").value([1.0, 2.0], [0.0, 4.0])
+        1.5
+        """
+        return self._arrays(("value",), y_true, raw_prediction, sample_weight, columns)[0]
+
+    def gradient(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> Array:  # fmt: skip
+        """The derivative of `value` by every raw prediction; same shape and dtype.
+
+        >>> import lossmith as ls
+        >>> ls.get("mse").gradient([1.0, 2.0], [0.0, 4.0]).tolist()
+        [-1.0, 2.0]
+        """
+        return self._arrays(("gradient",), y_true, raw_prediction, sample_weight, columns)[1][0]
+
+    def value_and_gradient(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> tuple[float, Array]:  # fmt: skip
+        """Both, in one pass where the formula allows it.
+
+        >>> import lossmith as ls
+        >>> ls.get("rmse").value_and_gradient([0.0, 0.0], [3.0, 4.0])[0] ** 2
+        12.5
+        """
+        value, (gradient,) = self._arrays(("value", "gradient"), y_true, raw_prediction, sample_weight, columns)
+        return value, gradient
+
+    def sums(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> Sums:  # fmt: skip
+        """The statistics that the loss needs of these rows; they add up over batches, files and workers.
+
+        Raises `UnsupportedError` (LM311) where the formula must see the data twice.
+
+        >>> import lossmith as ls
+        >>> loss = ls.get("dice")
+        >>> parts = [loss.sums([1, 0], [2.0, -1.0]), loss.sums([1], [0.5])]
+        >>> sum(parts).value() == loss.value([1, 0, 1], [2.0, -1.0, 0.5])
+        True
+        """
+        return sums(self.request(), load(self.definition, y_true, raw_prediction, sample_weight, columns))
+
+    def per_example(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> Array:  # fmt: skip
+        """Every row's own term, weighted if weights are given, never divided; shape of the example axes.
+
+        >>> import lossmith as ls
+        >>> ls.get("half_squared_error").per_example([1.0, 2.0], [0.0, 4.0]).tolist()
+        [0.5, 2.0]
+        """
+        return self._arrays(("per_example",), y_true, raw_prediction, sample_weight, columns)[1][0]
+
+    def per_example_gradient(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> Array:  # fmt: skip
+        """The derivative of every row's own term by its raw prediction; shape of `raw_prediction`.
+
+        >>> import lossmith as ls
+        >>> ls.get("log_loss").per_example_gradient([1, 0], [0.0, 0.0]).tolist()
+        [-0.5, 0.5]
+        """
+        return self._arrays(("per_example_gradient",), y_true, raw_prediction, sample_weight, columns)[1][0]
+
+    def per_example_gradient_and_hessian(
+        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """First and second derivative (the diagonal) of every row's own term, in one pass.
+
+        Raises `UnsupportedError` (LM310) where the total is not a sum over rows.
+
+        >>> import lossmith as ls
+        >>> [a.tolist() for a in ls.get("poisson").per_example_gradient_and_hessian([2.0], [0.0])]
+        [[-1.0], [1.0]]
+        """
+        wanted = ("per_example_gradient", "per_example_hessian")
+        gradient, hessian = self._arrays(wanted, y_true, raw_prediction, sample_weight, columns)[1]
+        return gradient, hessian
+
+    def hvp(
+        self, y_true: Targets, raw_prediction: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None = None, *,
+        columns: Columns | None = None,
+    ) -> Array:  # fmt: skip
+        """The hessian of `value` times the direction `v` (shape of `raw_prediction`), without the matrix.
+
+        >>> import lossmith as ls
+        >>> ls.get("mse").hvp([0.0, 0.0], [1.0, 2.0], [1.0, 0.0]).tolist()
+        [1.0, 0.0]
+        """
+        rows = load(self.definition, y_true, raw_prediction, sample_weight, columns)
+        return evaluate(self.request(), ("hvp",), with_direction(self.definition, rows, v))[1][0]
+
+    # consequences
+
+    def predict(self, raw_prediction: ArrayLike) -> Array:
+        """From raw predictions to the target's scale: the inverse link.
+
+        >>> import lossmith as ls
+        >>> ls.get("log_loss").predict([0.0]).tolist()
+        [0.5]
+        """
+        from lossmith.loss.prediction import predict
+
+        return predict(self.definition, raw_prediction)
+
+    def best_constant(
+        self, y_true: Targets, sample_weight: ArrayLike | None = None, *, columns: Columns | None = None
+    ) -> float | NDArray[np.float64]:
+        """The constant raw prediction of least loss: where training should start.
+
+        A float, or an array over heads or classes.
+
+        >>> import lossmith as ls
+        >>> ls.get("mae").best_constant([1.0, 2.0, 10.0])
+        2.0
+        """
+        from lossmith.loss.prediction import best_constant
+
+        return best_constant(self, y_true, sample_weight, columns)
+
+    def fit(self, y_true: Targets, sample_weight: ArrayLike | None = None, *, columns: Columns | None = None) -> Loss:
+        """Bind what depends on the training set (balanced class weights).
+
+        >>> import lossmith as ls
+        >>> loss = ls.get("log_loss").reweight("balanced").fit([0, 0, 0, 1])
+        >>> loss.per_example([1], [0.0]).round(4).tolist()
+        [1.3863]
+        """
+        from lossmith.loss.prediction import constant_rows
+
+        rows = constant_rows(replace(self.definition, reweighting=()), y_true, sample_weight, columns)
+        shares = shares_of(self.definition, rows.leaves, rows.shape.width)
+        return replace(self, definition=fitted(self.definition, shares, rows.leaves.get(WEIGHT)))
+
+    def explain(self) -> str:
+        """Numerator and denominator in words.
+
+        >>> import lossmith as ls
+        >>> print(ls.get("mse").explain())
+        squared_error is a mean over rows.
+        numerator: the sum over rows of sample_weight * (y - z)**2
+        denominator: the sum over rows of sample_weight (the number of rows, if there are no weights)
+        Rows of weight 0 are absent. Without rows the loss is 0 and so is its gradient.
+        """
+        return explain(self.definition)
+
+    def source(self, backend: str = "numpy") -> str:
+        """Standalone code of this loss, which runs without Lossmith."""
+        if backend != "numpy":
+            raise UnsupportedError("LM312", f'there is source for "numpy", not for {backend!r}.')
+        from lossmith.emit.standalone import numpy_source
+
+        found = self.expressions
+        return numpy_source(self.definition, found.value, found.per_example, found.gradient, found.hessian, self.request().parameters)
+
+    def kernel(self, backend: Backend = "numba", dtype: Any = np.float64) -> Kernel:
+        """The generated kernel: `.source` (text) and `.certificate` (measured accuracy; empty if not measured).
+
+        >>> import lossmith as ls
+        >>> "def kernel" in ls.get("mse").kernel("numpy").source
+        True
+        """
+        return kernel_of(self.request(), backend, np.dtype(dtype))
+
+    def to_json(self) -> str:
+        """The loss as JSON: its formula, declaration, parameter values; `lossmith.from_json` reads it back.
+
+        >>> import lossmith as ls
+        >>> loss = ls.get("tversky", alpha=0.3, beta=0.7)
+        >>> ls.from_json(loss.to_json()) == loss
+        True
+        """
+        from lossmith.loss.library import to_json
+
+        return to_json(self)
+
+    # running
+
+    def request(self) -> Request:
+        """How this loss is computed: its definition, bound parameters, backend and threads."""
+        values = bound(self.definition, dict(self.values))
+        names = (p.name for p in self.definition.parameters)
+        return Request(self.definition, dict(zip(names, values, strict=True)), self.backend, self.n_threads)
+
+    def _arrays(
+        self, wanted: tuple[str, ...], y_true: Targets, raw: ArrayLike, weight: ArrayLike | None, columns: Columns | None
+    ) -> tuple[float, list[Array]]:
+        return evaluate(self.request(), wanted, load(self.definition, y_true, raw, weight, columns))

@@ -1,0 +1,156 @@
+"""From raw predictions to the target's scale, and the best raw prediction that is the same for all rows.
+
+Comes in: a loss. Goes out: predictions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossmith.errors import ArgumentError
+from lossmith.loss.evaluate import run_rows
+from lossmith.formula.definition import Definition
+from lossmith.formula.link import link_named
+from lossmith.formula.node import symbol
+from lossmith.formula.roles import CLASS_KINDS, WEIGHT
+from lossmith.kernel.rows import Array, Rows, as_floats, load
+from lossmith.runtime import numpy_function
+from lossmith.stable.forms import in_plain_operations
+
+SCAN: Final = tuple(sign * 2.0**k for sign in (-1.0, 1.0) for k in range(-4, 7))
+
+if TYPE_CHECKING:
+    from lossmith.loss.handle import Loss
+
+
+@lru_cache(maxsize=64)
+def _inverse(name: str) -> Any:
+    link = link_named(name)
+    z = symbol("z", "raw", ["example", "class"] if link.row else ["example"])
+    return numpy_function({z: "z"}, (in_plain_operations(link.inverse(z)),))
+
+
+def apply_inverse(name: str, raw: Array, axis: int | None) -> Array:
+    """The inverse of a link on an array; a row map works along `axis`. Computed in float64, rounded once."""
+    with np.errstate(all="ignore"):
+        if not link_named(name).row:
+            return np.asarray(_inverse(name)(raw.astype(np.float64), 1, 1)[0]).astype(raw.dtype)
+        assert axis is not None
+        wide = np.moveaxis(raw, axis, -1)
+        flat = wide.reshape(-1, wide.shape[-1]).astype(np.float64)
+        found = np.asarray(_inverse(name)(flat, flat.shape[1], 1)[0])
+        return np.moveaxis(found.reshape(wide.shape), -1, axis).astype(raw.dtype)
+
+
+def predict(definition: Definition, raw_prediction: ArrayLike) -> Array:
+    """Raw predictions → predictions on the target's scale, in the same shape and dtype."""
+    declaration = definition.declaration
+    raw = as_floats(definition, "raw_prediction", raw_prediction)
+    if declaration.on == "probability":
+        return raw
+    if declaration.heads:
+        if raw.ndim < 1 or raw.shape[-1] != len(declaration.heads):
+            raise ArgumentError("LM211", f"{definition.name}: raw_prediction must have {len(declaration.heads)} columns, got {raw.shape}.")
+        columns = [apply_inverse(link, raw[..., j], None) for j, (_, link) in enumerate(declaration.heads)]
+        return np.stack(columns, axis=-1)
+    link = declaration.link or "identity"
+    axis = declaration.class_axis if link_named(link).row else None
+    if axis is not None and raw.ndim < 2:
+        raise ArgumentError("LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}.")
+    return apply_inverse(link, raw, axis)
+
+
+def width_of(definition: Definition, y_true: Any) -> int:
+    """How many raw predictions a row has: heads, classes (from the targets), or one."""
+    declaration = definition.declaration
+    if declaration.heads:
+        return len(declaration.heads)
+    kinds = [kind for _, kind in declaration.target]
+    if not any(kind in CLASS_KINDS for kind in kinds):
+        return 1
+    y = np.asarray(y_true)
+    if y.ndim >= 2:
+        return int(y.shape[1])
+    if y.size == 0 or not (np.isfinite(y).all() and y.min() >= 0):
+        raise ArgumentError("LM217", f"{definition.name}: y_true must hold class indices 0, 1, 2 ...")
+    return int(y.max()) + 1
+
+
+def constant_rows(
+    definition: Definition, y_true: Any, sample_weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+) -> Rows:
+    """Rows whose raw predictions are all 0, in the shape that the targets ask for; float64 throughout."""
+    declaration = definition.declaration
+    first = y_true[declaration.target[0][0]] if isinstance(y_true, Mapping) else y_true
+    shape: tuple[int, ...] = np.shape(first)
+    width = width_of(definition, first)
+    is_index = np.ndim(first) == 1
+    if declaration.heads or (width > 1 and is_index):
+        shape = (*shape, width)
+    if declaration.on == "probability":
+        raw = np.full(shape, 1.0 / width if width > 1 else 0.5)
+    elif any(kind == "simplex" for _, kind in declaration.target) and not declaration.link:
+        raw = np.full(shape, 1.0 / width)
+    else:
+        raw = np.zeros(shape)
+    return load(definition, y_true, raw, sample_weight, columns)
+
+
+def best_constant(
+    loss: Loss, y_true: Any, sample_weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+) -> float | NDArray[np.float64]:
+    """Minimise the finished loss over a constant raw prediction; see `calculus.optimum` for how exact it is."""
+    from lossmith.calculus.optimum import best_constant as minimise
+    from lossmith.compiler import direction
+
+    definition, request = loss.definition, loss.request()
+    rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns))
+    if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
+        raise ArgumentError("LM223", f"{loss.name}: there is no row to find a best constant for.")
+    raw = definition.roles.raw
+    shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in definition.declaration.target)
+    dimension = rows.classes if shared else len(raw)
+
+    def total(c: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        leaves = dict(rows.leaves)
+        for j, leaf in enumerate(raw):
+            shape = rows.leaves[leaf].shape
+            leaves[leaf] = np.ascontiguousarray(np.broadcast_to(c if shared else c[j], shape))
+            leaves[direction(leaf)] = np.ones(shape)
+        moved = replace(rows, leaves=leaves, dtype=np.dtype(np.float64))
+        if loss.is_additive:
+            result = run_rows(request, ("value", "per_example_gradient", "per_example_hessian"), moved)
+            g = [result.outputs[f"per_example_gradient:{j}"] for j in range(len(raw))]
+            h = [result.outputs[f"per_example_hessian:{j}"] for j in range(len(raw))]
+        else:
+            result = run_rows(request, ("value", "gradient", "hvp"), moved)
+            g = [result.outputs[f"gradient:{j}"] for j in range(len(raw))]
+            h = [result.outputs[f"hvp:{j}"] for j in range(len(raw))]
+        axis = 0 if shared else None
+        gradient = np.atleast_1d(np.asarray([a.sum(axis=axis) for a in g]).squeeze())
+        hessian = np.atleast_1d(np.asarray([a.sum(axis=axis) for a in h]).squeeze())
+        return float(result.finish["value"][0, 0]), gradient, hessian
+
+    bounds = (0.0, 1.0) if definition.declaration.on == "probability" else (-math.inf, math.inf)
+    return minimise(total, dimension, softmax=shared and loss.link == "softmax", convex=False, bounds=bounds, scan=SCAN)
+
+
+def _distinct(definition: Definition, rows: Rows) -> Rows:
+    """Equal targets as one row of their total weight: a constant prediction cannot tell them apart."""
+    targets = [rows.leaves[definition.roles.leaves[name]] for name, _ in definition.declaration.target]
+    if len(targets) > 1 or targets[0].ndim > 1 or definition.declaration.columns or rows.groups is not None:
+        return rows
+    values, first, inverse = np.unique(targets[0], return_index=True, return_inverse=True)
+    if len(values) * 4 > rows.n:
+        return rows
+    weight = np.bincount(inverse.reshape(-1), weights=rows.leaves.get(WEIGHT), minlength=len(values))
+    leaves = {leaf: np.ascontiguousarray(array[first]) for leaf, array in rows.leaves.items()}
+    leaves[WEIGHT] = weight
+    return replace(rows, n=len(values), leaves=leaves, weighted=True)
