@@ -9,6 +9,7 @@ Worst errors are measured in tests/emit/test_vectormath.py.
 from __future__ import annotations
 
 from lossmith.emit.vectormath_words import (
+    Word,
     bits,
     fma,
     from_bits,
@@ -36,7 +37,7 @@ NAN = float("nan")
 
 
 @inlined
-def _power_of_two(k):  # type: ignore[no-untyped-def]
+def _power_of_two(k: Word) -> tuple[Word, Word]:
     """Two factors whose product is 2**k, each a normal number, for |k| <= 2044."""
     half = fma(k, 0.5, SHIFT)
     rest = (k - (half - SHIFT)) + SHIFT
@@ -44,7 +45,7 @@ def _power_of_two(k):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _reduce(x):  # type: ignore[no-untyped-def]
+def _reduce(x: Word) -> tuple[Word, Word, Word]:
     """`(k, r, c)`: x = k*ln2 + r + c, |r| <= ln2/2, c a correction far below the last digit of r."""
     k = fma(x, LOG2_E, SHIFT) - SHIFT
     a = fma(-k, LN2_HI, x)
@@ -53,7 +54,7 @@ def _reduce(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _reduce_dw(hi, lo):  # type: ignore[no-untyped-def]
+def _reduce_dw(hi: Word, lo: Word) -> tuple[Word, Word, Word]:
     """`_reduce` of hi + lo."""
     k = fma(hi, LOG2_E, SHIFT) - SHIFT
     a = fma(-k, LN2_HI, hi)
@@ -62,25 +63,26 @@ def _reduce_dw(hi, lo):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _exp_tail(r, c):  # type: ignore[no-untyped-def]
+def _exp_tail(r: Word, c: Word) -> Word:
     """exp(r + c) - 1 - r for |r| <= ln2/2 (minimax, 11 terms, error 2**-64)."""
     r2 = r * r
     r4 = r2 * r2
     low = fma(fma(0.008333333333316617, r, 0.04166666666666673), r2, fma(0.16666666666666685, r, 0.5))
-    middle = fma(fma(2.755723392878573e-06, r, 2.480158737393444e-05), r2, fma(0.00019841269897362637, r, 0.0013888888888858328))
+    middle = fma(0.00019841269897362637, r, 0.0013888888888858328)
+    middle = fma(fma(2.755723392878573e-06, r, 2.480158737393444e-05), r2, middle)
     high = fma(2.0926986412747343e-09, r2, fma(2.511234869381996e-08, r, 2.755723321016697e-07))
     return fma(r2, fma(r4, fma(r4, high, middle), low), fma(c, r, c))
 
 
 @inlined
-def _exp_sum(r, c):  # type: ignore[no-untyped-def]
+def _exp_sum(r: Word, c: Word) -> Word:
     """exp(r + c) for a reduced argument."""
     s, e = quick_two_sum(1.0, r)
     return s + (e + _exp_tail(r, c))
 
 
 @inlined
-def exp_f64(x):  # type: ignore[no-untyped-def]
+def exp_f64(x: Word) -> Word:
     """e**x."""
     x = select(x > 710.0, 710.0, select(x < -746.0, -746.0, x))
     k, r, c = _reduce(x)
@@ -89,7 +91,7 @@ def exp_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def exp_dw_f64(hi, lo):  # type: ignore[no-untyped-def]
+def exp_dw_f64(hi: Word, lo: Word) -> Word:
     """e**(hi + lo) for a two-word argument, |lo| at most a few last digits of hi."""
     x = select(hi > 710.0, 711.0, select(hi < -746.0, -747.0, hi))
     k, r, c = _reduce_dw(x, select(x == hi, lo, 0.0))
@@ -98,7 +100,7 @@ def exp_dw_f64(hi, lo):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def expm1_f64(x):  # type: ignore[no-untyped-def]
+def expm1_f64(x: Word) -> Word:
     """e**x - 1, to full relative accuracy near 0."""
     clamped = select(x > 710.0, 710.0, select(x < -40.0, -40.0, x))
     k, r, c = _reduce(clamped)
@@ -111,7 +113,7 @@ def expm1_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _split(x):  # type: ignore[no-untyped-def]
+def _split(x: Word) -> tuple[Word, Word]:
     """`(k, m)`: x = 2**k * m, sqrt(1/2) <= m < sqrt(2), for a positive normal x; k a float."""
     high = (bits(x) - HALF_ROOT_BITS) & -0x10000000000000
     k = from_bits(((bits(x) - HALF_ROOT_BITS + 0x3FF0000000000000) >> 52) | 0x4330000000000000) - (TWO_52 + 1023.0)
@@ -119,7 +121,7 @@ def _split(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _log_tail(z):  # type: ignore[no-untyped-def]
+def _log_tail(z: Word) -> Word:
     """(2*atanh(s)/s - 2) / z with z = s*s for |s| <= 0.1716 (minimax of degree 6, error 2**-59)."""
     z2 = z * z
     low = fma(fma(0.22222198378537128, z, 0.28571428744140787), z2, fma(0.39999999999407493, z, 0.6666666666666735))
@@ -128,7 +130,7 @@ def _log_tail(z):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _log_sum(k, f, c):  # type: ignore[no-untyped-def]
+def _log_sum(k: Word, f: Word, c: Word) -> Word:
     """k*ln2 + log(1 + f) + c for sqrt(1/2) <= 1 + f < sqrt(2), c tiny."""
     s = f / (2.0 + f)
     z = s * s
@@ -138,14 +140,14 @@ def _log_sum(k, f, c):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _log_limits(x, value):  # type: ignore[no-untyped-def]
+def _log_limits(x: Word, value: Word) -> Word:
     """`value`, or what the logarithm of x is where x is not a positive finite number."""
     value = select(x == 0.0, -INF, select(x == INF, INF, value))
     return select(x < 0.0, NAN, select(x != x, x, value))
 
 
 @inlined
-def log_f64(x):  # type: ignore[no-untyped-def]
+def log_f64(x: Word) -> Word:
     """The natural logarithm."""
     tiny = x < SMALLEST_NORMAL
     k, m = _split(select(tiny, x * TWO_54, x))
@@ -153,7 +155,7 @@ def log_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def log1p_f64(x):  # type: ignore[no-untyped-def]
+def log1p_f64(x: Word) -> Word:
     """log(1 + x), to full relative accuracy near 0."""
     u, lost = two_sum(1.0, x)
     k, m = _split(u)
@@ -164,7 +166,7 @@ def log1p_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def log1p_unit_f64(x):  # type: ignore[no-untyped-def]
+def log1p_unit_f64(x: Word) -> Word:
     """log(1 + x) for 0 <= x <= 1 (the tail of softplus), at a third of the cost."""
     high = x > 0.5
     s_f = select(high, (x - 1.0) * 0.5, x)
@@ -176,7 +178,7 @@ def log1p_unit_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _scaled(value, k):  # type: ignore[no-untyped-def]
+def _scaled(value: Word, k: Word) -> Word:
     """value * 2**k for 1/2 < |value| < 4, rounded once; k any float in -3000 .. 3000."""
     k = select(k > 1030.0, 1030.0, select(k < -1085.0, -1085.0, k))
     a, b = _power_of_two(k)
@@ -184,7 +186,7 @@ def _scaled(value, k):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def scale_exp_f64(y, x):  # type: ignore[no-untyped-def]
+def scale_exp_f64(y: Word, x: Word) -> Word:
     """y * e**x, finite wherever the product is; the IEEE product of the factors where x is infinite."""
     size = magnitude(y)
     tiny = size < SMALLEST_NORMAL
@@ -198,7 +200,7 @@ def scale_exp_f64(y, x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _log_dw(k, f):  # type: ignore[no-untyped-def]
+def _log_dw(k: Word, f: Word) -> tuple[Word, Word]:
     """k*ln2 + log(1 + f) as two words, about 2**-66 of relative error."""
     d, d_lo = quick_two_sum(2.0, f)
     s = f / d
@@ -218,7 +220,7 @@ def _log_dw(k, f):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _log_dw_tail(z):  # type: ignore[no-untyped-def]
+def _log_dw_tail(z: Word) -> Word:
     """((2*atanh(s)/s - 2)/z - 2/3) / z with z = s*s for |s| <= 0.1716 (minimax of degree 7, error 2**-73)."""
     z2 = z * z
     low = fma(fma(0.1818181887636024, z, 0.2222222221748823), z2, fma(0.28571428571445306, z, 0.39999999999999974))
@@ -227,7 +229,7 @@ def _log_dw_tail(z):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def pow_f64(x, y):  # type: ignore[no-untyped-def]
+def pow_f64(x: Word, y: Word) -> Word:
     """x**y as IEEE 754 `pow`; a negative x needs a whole y, else NaN."""
     size = magnitude(x)
     tiny = size < SMALLEST_NORMAL
@@ -245,14 +247,14 @@ def pow_f64(x, y):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _pow_of_one(size, y, value):  # type: ignore[no-untyped-def]
+def _pow_of_one(size: Word, y: Word, value: Word) -> Word:
     """The infinite exponents: |x| above, at or below 1."""
     infinite = (magnitude(y) == INF) & (size == size)
     return select(infinite, select(size == 1.0, 1.0, select((size > 1.0) == (y > 0.0), INF, 0.0)), value)
 
 
 @inlined
-def tanh_f64(x):  # type: ignore[no-untyped-def]
+def tanh_f64(x: Word) -> Word:
     """The hyperbolic tangent."""
     t = expm1_f64(-2.0 * magnitude(x))
     d, d_lo = quick_two_sum(2.0, t)
@@ -261,14 +263,14 @@ def tanh_f64(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def cosh_f64(x):  # type: ignore[no-untyped-def]
+def cosh_f64(x: Word) -> Word:
     """The hyperbolic cosine; finite up to its own limit, 710.47."""
     half = scale_exp_f64(0.5, magnitude(x))
     return half + 0.25 / half
 
 
 @inlined
-def sinh_f64(x):  # type: ignore[no-untyped-def]
+def sinh_f64(x: Word) -> Word:
     """The hyperbolic sine; finite up to its own limit, 710.47."""
     size = magnitude(x)
     t = expm1_f64(select(size > 30.0, 30.0, size))

@@ -9,11 +9,14 @@ delete the error that they return. None of them can be called outside a Numba fu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+
+Word: TypeAlias = Any
+"""A float or an integer of machine size, inside compiled code."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _INTEGER_OF = {types.float32: types.int32, types.float64: types.int64}
@@ -28,8 +31,8 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
-def _typed(function: Function) -> Function:
-    made: Function = intrinsic(function)
+def _typed(function: Callable[..., Any]) -> Callable[..., Word]:
+    made: Callable[..., Word] = intrinsic(function)
     return made
 
 
@@ -113,7 +116,7 @@ def select(typing: Any, condition: Any, a: Any, b: Any) -> Any:
 
 
 @inlined
-def two_sum(a, b):  # type: ignore[no-untyped-def]
+def two_sum(a: Word, b: Word) -> tuple[Word, Word]:
     """`(s, e)` with s = a + b rounded and s + e = a + b exactly (Knuth 1969), barring overflow."""
     s = a + b
     back = s - a
@@ -121,27 +124,27 @@ def two_sum(a, b):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def quick_two_sum(a, b):  # type: ignore[no-untyped-def]
+def quick_two_sum(a: Word, b: Word) -> tuple[Word, Word]:
     """`two_sum` in three operations, for |a| >= |b| or a = 0 (Dekker 1971)."""
     s = a + b
     return s, b - (s - a)
 
 
 @inlined
-def two_prod(a, b):  # type: ignore[no-untyped-def]
+def two_prod(a: Word, b: Word) -> tuple[Word, Word]:
     """`(p, e)` with p = a*b rounded and p + e = a*b exactly, barring overflow and underflow."""
     p = a * b
     return p, fma(a, b, -p)
 
 
 @inlined
-def maximum(a, b):  # type: ignore[no-untyped-def]
+def maximum(a: Word, b: Word) -> Word:
     """The larger number; NaN if either is NaN."""
     return select((a > b) | (a != a), a, b)
 
 
 @inlined
-def minimum(a, b):  # type: ignore[no-untyped-def]
+def minimum(a: Word, b: Word) -> Word:
     """The smaller number; NaN if either is NaN."""
     return select((a < b) | (a != a), a, b)
 
