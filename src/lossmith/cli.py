@@ -16,7 +16,10 @@ from lossmith.errors import LossmithError
 
 BAD_INPUT: Final = 2
 STOPPED: Final = 130
-NO_SPACE: Final = "LM601 no space is left on the disk; nothing was left half-written. Free some, or choose another --out."
+INTERRUPTED: Final = "Stopped. Nothing was left half-written."
+NO_SPACE: Final = (
+    "LM601 no space is left on the disk; nothing was left half-written. Free some, or choose another --out."
+)
 
 
 def study(
@@ -82,17 +85,14 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         application()(arguments, standalone_mode=True)
     except SystemExit as end:
-        return _code(end.code)
+        return _tell(INTERRUPTED, STOPPED) if end.code == STOPPED else _code(end.code)
     except LossmithError as error:
         return _tell(str(error), BAD_INPUT)
     except (KeyboardInterrupt, EOFError):
-        return _tell("Stopped. Nothing was left half-written.", STOPPED)
+        return _tell(INTERRUPTED, STOPPED)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            return _tell(
-                "LM601 no space left on the device; nothing was left half-written. Free some space, or choose another --out.",
-                BAD_INPUT,
-            )
+            return _tell(NO_SPACE, BAD_INPUT)
         return _tell(f"LM602 {error.filename or 'a file'}: {error.strerror or error}.", BAD_INPUT)
     return 0
 

@@ -1,7 +1,8 @@
 """Compare models and rules on untouched rows: trained models and a measure come in, rows with intervals go out.
 
-All differences are paired (the same rows under both), against the best of the usual ways, and the intervals hold for
-all comparisons together. The advice is the simplest contender that no other one beats clearly.
+All differences are paired (the same rows under both), against the default loss as it is, and their intervals hold for
+all comparisons together. The advice is the simplest model with a rule that no other one beats clearly; the constant
+only where it is not clearly beaten and its mean is as low.
 """
 
 from __future__ import annotations
@@ -49,13 +50,17 @@ class Judged:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All contenders by one measure, the simplest first; `chosen` and `best` are positions in `rows`."""
+    """All contenders by one measure, the simplest first; `chosen` and `best` are positions in `rows`.
+
+    `constant_unbeaten` says that no model is clearly better than one answer for every row.
+    """
 
     measure: Measure
     rows: tuple[Judged, ...]
     chosen: int
     best: int
     comparisons: int
+    constant_unbeaten: bool
 
 
 def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> Comparison:
@@ -65,8 +70,11 @@ def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Sp
     count = len(contenders) - 1
     rows = tuple(_judge(c, reference, split.compare_blocks, count) for c in contenders)
     best = int(np.argmin([row.mean for row in rows]))
-    chosen = next(i for i in range(len(rows)) if not _beaten(contenders[i], contenders[best], split, count))
-    return Comparison(measure, rows, chosen, best, count)
+    equal = [not _beaten(c, contenders[best], split, count) for c in contenders]
+    chosen = next(i for i in range(1, len(rows)) if equal[i] or best == 0)
+    if equal[0] and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
+        chosen = 0
+    return Comparison(measure, rows, chosen, best, count, equal[0])
 
 
 def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> list[Contender]:
@@ -87,6 +95,8 @@ def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split
         add("default with rule", default, Decision(fitted, "fitted on the stop rows"))
     for position, model in sorted(enumerate(trained), key=lambda pair: not _fits(measure, pair[1])):
         decision = measure.choose(y_stop, model.stop, split.stop_blocks)
+        if position != default and _fits(measure, model) and decision.rule != measure.implied:
+            add("candidate", position, Decision(measure.implied, "what the costs imply"))
         if position != default or decision.rule not in (measure.usual, fitted):
             add("default with rule" if position == default else "candidate", position, decision)
     return made
@@ -120,3 +130,12 @@ def shown(measure: Measure, mean: float, half: float) -> tuple[float, float]:
     if not measure.root or not mean > 0:
         return mean, half
     return float(np.sqrt(mean)), half / (2 * float(np.sqrt(mean)))
+
+
+def shown_gap(comparison: Comparison, row: Judged) -> tuple[float, float]:
+    """Return by how much a contender lies below the default as it is, with its half-width, as shown."""
+    if not comparison.measure.root:
+        return -row.difference, row.difference_margin
+    reference = next(other for other in comparison.rows if other.contender.role == "default")
+    both = float(np.sqrt(row.mean) + np.sqrt(reference.mean))  # a - b = (a² - b²) / (a + b)
+    return (-row.difference / both, row.difference_margin / both) if both > 0 else (0.0, 0.0)

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from lossmith.advise.compare import Comparison, Judged, shown
+from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
 from lossmith.advise.encode import Encoding
 from lossmith.advise.picture import pictures
 from lossmith.advise.profile import Profile
@@ -102,11 +102,20 @@ def cost_words(costs: UnderOver | ErrorCosts | None, profile: Profile) -> str:
 
 
 def _telling(found: Found, comparison: Comparison) -> Telling:
-    measure = comparison.measure
-    unit = f"in units of {found.profile.unit_name}" if measure.in_target_unit else ""
-    if measure.is_cost and found.costs is not None and comparison is found.comparisons[0]:
-        unit = f"per row (a cost of {cost_words(found.costs, found.profile)})"
-    return Telling(comparison, found.trained, found.profile.target, unit or measure.name)
+    measure, profile = comparison.measure, found.profile
+    unit = f"in units of {profile.unit_name}" if measure.in_target_unit else ""
+    if comparison is found.comparisons[0] and found.costs is not None:
+        unit = unit_words(found.costs, profile)
+    return Telling(comparison, found.trained, profile.target, unit)
+
+
+def unit_words(costs: UnderOver | ErrorCosts, profile: Profile) -> str:
+    """What a mean cost is counted in, as it follows the number."""
+    if isinstance(costs, UnderOver):
+        counts = f"too low counts {costs.under:g}×, too high {costs.over:g}×"
+        return f"per row in units of {profile.unit_name} ({counts})"
+    missed, alarm = costs.false_negative, costs.false_positive
+    return f"per row (a missed “{profile.positive}” costs {missed:g}, a false alarm {alarm:g})"
 
 
 def _data(found: Found) -> plain.Data:
@@ -128,8 +137,8 @@ def _comparison(t: Telling, found: Found) -> plain.Comparison:
     measure = t.comparison.measure
     explained = (
         f"Paired differences on {len(found.split.compare):,} rows, judged by {found.split.blocks}; the 95 % intervals "
-        f"of the differences hold for all {t.comparison.comparisons} comparisons together. They hold the chance in these "
-        "rows, not that of training again."
+        f"of the differences hold for all {t.comparison.comparisons} comparisons together. They hold the chance in "
+        "these rows, not that of training again."
     )
     unit = found.profile.unit_name if measure.in_target_unit else ""
     rows = tuple(_row(t, i, row) for i, row in enumerate(t.comparison.rows))
@@ -139,12 +148,7 @@ def _comparison(t: Telling, found: Found) -> plain.Comparison:
 def _row(t: Telling, position: int, row: Judged) -> plain.Row:
     contender, rule = row.contender, rule_to_dict(row.contender.rule)
     mean, margin = shown(t.comparison.measure, row.mean, row.margin)
-    reference = t.row("default")
-    assert reference is not None
-    base, _ = shown(t.comparison.measure, reference.mean, reference.margin)
-    gap, half = (row.difference, row.difference_margin)
-    if t.comparison.measure.root:
-        gap, half = mean - base, row.difference_margin / max(mean + base, np.finfo(float).tiny)
+    below, half = shown_gap(t.comparison, row)
     return plain.Row(
         label=t.way(row),
         role=contender.role,
@@ -154,7 +158,7 @@ def _row(t: Telling, position: int, row: Judged) -> plain.Row:
         why=contender.why,
         mean=mean,
         margin=margin,
-        difference=gap,
+        difference=-below,
         difference_margin=half,
         chosen=position == t.comparison.chosen,
         best=position == t.comparison.best,

@@ -37,7 +37,8 @@ Blocks = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Measure:
-    """A way to judge: what rows cost under a rule, the usual rule, the fitted rule, the chosen rule, the constant.
+    """A way to judge: what rows cost under a rule, the usual and the implied rule, the fitted, the
+    chosen, and the best constant.
 
     `root` says that the mean is shown as its square root (squared errors, in the target's own unit).
     `loss_name` with `parameters` is the loss that should do best by this measure.
@@ -48,6 +49,7 @@ class Measure:
     parameters: Mapping[str, float]
     per_row: Callable[[Floats, Prediction, Rule], Floats]
     usual: Rule
+    implied: Rule
     fit: Callable[[Floats, Prediction], Rule]
     choose: Callable[[Floats, Prediction, Blocks], Decision]
     constant: Callable[[Floats, int], Floats]
@@ -69,6 +71,7 @@ def by_cost(costs: Costs, name: str) -> Measure:
         parameters=parameters,
         per_row=lambda y, prediction, rule: cost_per_row(costs, y, act(rule, prediction.y_pred)),
         usual=usual_rule(costs),
+        implied=implied_rule(costs),
         fit=lambda y, prediction: _fitted(costs, y, prediction),
         choose=lambda y, prediction, blocks: choose_rule(costs, y, prediction.y_pred, blocks),
         constant=constant,
@@ -118,6 +121,7 @@ def by_loss(loss: Loss, candidate: Candidate, label: str) -> Measure:
         parameters=candidate.parameters,
         per_row=per_row,
         usual=AsIs(),
+        implied=AsIs(),
         fit=fit,
         choose=choose,
         constant=constant,

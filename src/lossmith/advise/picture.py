@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.compare import shown
+from lossmith.advise.compare import shown_gap
 from lossmith.advise.train import Trained
 from lossmith.advise.verdict import Telling
 from lossmith.algebra.decision import AsIs, ErrorCosts, Rule, Shift, Threshold, UnderOver, act, cost_per_row
@@ -48,7 +48,8 @@ def _label(model: Trained) -> str:
 
 def _dots(t: Telling) -> Picture:
     rows = [row for row in t.comparison.rows if np.isfinite(row.mean)]
-    values = [shown(t.comparison.measure, row.mean, row.margin) for row in rows]
+    gaps = [shown_gap(t.comparison, row) for row in rows]
+    values = [(-gap, half) for gap, half in gaps]
     series = []
     for label, picked in (("advised", True), ("others", False)):
         here = [i for i, row in enumerate(rows) if (row is t.chosen) == picked]
@@ -62,8 +63,11 @@ def _dots(t: Telling) -> Picture:
             )
         )
     marks = tuple((float(len(rows) - i), t.way(row)) for i, row in enumerate(rows))
-    caption = "Each way with its 95 % interval, on rows that no model has seen. Further left is better."
-    return Picture("compare", "What each way costs", caption, t.comparison.measure.name, "", tuple(series), marks)
+    caption = (
+        "How much more or less than the usual way, row by row, with the joint 95 % interval. Further left is better."
+    )
+    across = f"{t.comparison.measure.name}, against the usual way"
+    return Picture("compare", "What each way costs", caption, across, "", tuple(series), marks)
 
 
 def _curve(t: Telling, models: tuple[Trained, ...], y: Floats, costs: UnderOver | ErrorCosts) -> Picture:
@@ -103,7 +107,7 @@ def _marks(t: Telling, models: tuple[Trained, ...]) -> tuple[tuple[float, str], 
 
 
 def _histogram(label: str, values: Floats, edges: Floats) -> Series:
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    counts, _ = np.histogram(values, edges)
     middles = 0.5 * (edges[1:] + edges[:-1])
     return Series(label, "steps", tuple(float(m) for m in middles), tuple(counts / max(len(values), 1)))
 
@@ -115,7 +119,10 @@ def _residuals(t: Telling, models: tuple[Trained, ...], y: Floats) -> Picture:
     edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
     series = tuple(_histogram(label, values, edges) for label, values in residuals.items())
     below = {label: float(np.mean(values > 0)) for label, values in residuals.items()}
-    caption = "Truth minus prediction, without a rule; right of 0 the prediction was too low. " + _too_low(below)
+    caption = (
+        "Truth minus prediction, without a rule, the middle 99 %; right of 0 the prediction was too low. "
+        + _too_low(below)
+    )
     return Picture("residuals", "How far off", caption, f"{t.target} minus its prediction", "share of rows", series)
 
 

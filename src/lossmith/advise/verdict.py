@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from lossmith.advise.compare import Comparison, Judged, shown
+from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
 from lossmith.advise.train import Trained
 from lossmith.algebra.decision import rule_to_dict
 from lossmith.report.words import loss_words, number, rule_words, way_words, with_margin
@@ -52,6 +52,10 @@ class Telling:
         """Mean and margin of a contender as shown."""
         return with_margin(*shown(self.comparison.measure, row.mean, row.margin))
 
+    def gain(self, row: Judged) -> str:
+        """How much less a contender costs than the default as it is, as "4.1 ± 0.3 less"."""
+        return with_margin(*shown_gap(self.comparison, row)) + " less"
+
     def plain(self, row: Judged) -> str:
         """The mean alone, written as precisely as the margin bears out."""
         return number(*shown(self.comparison.measure, row.mean, row.margin))
@@ -67,14 +71,17 @@ def _candidate(t: Telling) -> tuple[str, ...]:
     """Another loss is clearly better than the default with any rule."""
     default, ruled = t.row("default"), _best_ruled(t)
     assert default is not None
-    against = f"{t.way(default)} {t.plain(default)}" + (f", {t.way(ruled)} {t.plain(ruled)}" if ruled else "")
-    first = f"Use {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)} {t.unit}; {against}."
+    value, less = t.value(t.chosen), t.gain(t.chosen)
+    first = f"Use {t.short(t.chosen)} for {t.target}: {value} {t.unit}, {less} than {t.way(default)}."
     gain = default.mean - t.chosen.mean
     if ruled is None or not gain > 0:
         return (first,)
-    share = max(0.0, (default.mean - ruled.mean) / gain)
+    share = 100 * max(0.0, (default.mean - ruled.mean) / gain)
     rule = "shift" if "amount" in rule_to_dict(ruled.contender.rule) else "rule"
-    return first, f"The {rule} alone, on the usual loss, gets {100 * share:.0f} % of the gain."
+    return (
+        first,
+        f"{t.way(ruled)} comes to {t.plain(ruled)}: the {rule} alone, on the usual loss, gets {share:.0f} % of that.",
+    )
 
 
 def _best_ruled(t: Telling) -> Judged | None:
@@ -91,8 +98,8 @@ def _ruled(t: Telling) -> tuple[str, ...]:
         "scale": f"multiply every prediction of {t.target} by {number(rule.get('factor'))}",
         "threshold": f"decide {t.target} with {rule_words(rule)}",
     }.get(rule["rule"], f"decide {t.target} by the {rule_words(rule)}")
-    usual = f"{t.plain(default)} with {t.way(default)}" if "level" in rule else f"{t.plain(default)} {_without(rule)}"
-    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)} {t.unit}, against {usual}."
+    gain = f"{t.gain(t.chosen)} than {_without(rule, t.way(default))}"
+    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)} {t.unit}, {gain}."
     return (first, _no_other(t, other)) if other else (first,)
 
 
@@ -100,8 +107,8 @@ def _added(amount: float) -> str:
     return f"add {number(amount)} to" if amount >= 0 else f"subtract {number(-amount)} from"
 
 
-def _without(rule: Mapping[str, object]) -> str:
-    return "without it" if rule["rule"] in ("shift", "scale") else "as usual"
+def _without(rule: Mapping[str, object], usual: str) -> str:
+    return "without it" if rule["rule"] in ("shift", "scale") else f"with {usual}"
 
 
 def _no_other(t: Telling, other: Judged) -> str:
@@ -141,7 +148,14 @@ SAYINGS: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
 
 def say(telling: Telling) -> tuple[str, ...]:
     """Return the verdict: one sentence that answers, and one or two that support it."""
-    return SAYINGS[telling.chosen.contender.role](telling)
+    said = SAYINGS[telling.chosen.contender.role](telling)
+    constant = telling.comparison.rows[0]
+    if telling.comparison.constant_unbeaten and telling.chosen is not constant:
+        said = (
+            *said,
+            f"Mind that {telling.way(constant)} comes to {telling.plain(constant)}: no model is clearly better.",
+        )
+    return said
 
 
 def say_other(telling: Telling) -> str:

@@ -9,12 +9,14 @@ from typing import Any, Final
 from lossmith.report.record import Picture, Series
 
 COLOURS: Final = ("#2f6fde", "#e07a1f", "#2a9d6f", "#b0489b")
+DOTS: Final = ("#2f6fde", "#8a94a0")  # the advised one, the others
 MOST_MARKS: Final = 4
 
 
 def figure(picture: Picture) -> str:
     """Return `{"data": ..., "layout": ...}` as JSON, safe inside a script element (`</` is escaped)."""
-    traces = [STYLES[series.style](series, COLOURS[i % len(COLOURS)]) for i, series in enumerate(picture.series)]
+    palette = DOTS if picture.series and picture.series[0].style == "dots" else COLOURS
+    traces = [STYLES[series.style](series, palette[i % len(palette)]) for i, series in enumerate(picture.series)]
     layout = _layout(picture)
     if picture.series and picture.series[0].style == "dots":
         layout = _ways(picture, layout)

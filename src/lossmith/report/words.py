@@ -33,7 +33,7 @@ def _trimmed(text: str) -> str:
 
 def with_margin(value: float | None, margin: float | None) -> str:
     """Write `35.42 ± 0.42`; without a margin, the number alone."""
-    if margin is None or value is None or not math.isfinite(margin) or margin == 0:
+    if value is None or not math.isfinite(value) or not margin or not math.isfinite(margin):
         return number(value)
     return f"{number(value, margin)} ± {number(margin, margin)}"
 

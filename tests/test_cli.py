@@ -1,0 +1,101 @@
+"""The command line: exit codes, one sentence for bad input, the verdict on the first line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lossmith import cli
+from lossmith.advise import study as module
+from lossmith.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def table(here: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=400)
+    frame = pl.DataFrame({"x": x, "지연": x + rng.normal(size=400)})
+    (here / "data.csv").write_bytes(frame.write_csv().encode("cp949"))
+    return here / "data.csv"
+
+
+def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["study", str(table), "--target", "지연", "--encoding", "cp949", "--cost", "under=5, over=1", "--quick"]
+    assert cli.run(line) == 0
+    shown = capsys.readouterr()
+    assert "지연" in shown.out.splitlines()[0]
+    assert "±" in shown.out.splitlines()[0]
+    assert (table.parent / "study-지연" / "index.html").exists()
+    assert cli.run(line) == 0
+    assert (table.parent / "study-지연-2" / "study.json").exists()
+    assert cli.run([*line, "--out", "study-지연"]) == 2
+    assert cli.run([*line, "--out", "study-지연", "--force"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["study", "missing.csv", "--target", "y"], "missing.csv"),
+        (["study", "data.csv", "--target", "지연"], "--encoding"),
+        (["study", "data.csv", "--target", "지영", "--encoding", "cp949"], 'Did you mean "지연"'),
+        (["study", "data.csv", "--target", "지연", "--encoding", "cp949", "--cost", "up=1"], "up"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_two(
+    line: list[str], words: str, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(line) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    last = [text for text in shown.err.splitlines() if not text.endswith("...")]
+    assert len(last) == 1
+    assert words in last[0]
+    assert "Traceback" not in shown.err
+    assert {path.name for path in table.parent.iterdir()} == {"data.csv"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped"),
+        (OSError(28, "No space left on device"), 2, "no space"),
+        (DataError("LM599", "a sentence."), 2, "LM599 a sentence."),
+    ],
+)
+def test_whatever_stops_a_study_is_told_without_a_traceback(
+    raised: BaseException,
+    code: int,
+    words: str,
+    table: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stops(*arguments: object, **options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(module, "read_table", stops)
+    assert cli.run(["study", str(table), "--target", "y"]) == code
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert "Traceback" not in shown
+    assert {path.name for path in table.parent.iterdir()} == {"data.csv"}
+
+
+def test_an_unknown_option_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["study", "data.csv", "--target", "y", "--tine", "x"]) == 2
+    assert cli.run(["studdy"]) == 2
+
+
+def test_every_command_has_a_one_line_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command.__name__ in shown and command.__doc__ for command in cli.COMMANDS)
