@@ -172,7 +172,7 @@ class Kernel:
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in self._files(function)}
 
     def _drop_unsealed(self, function: Any) -> None:
-        """Delete compiled files unless every one is as it was when it was sealed; Numba reads them at the first call."""
+        """Delete compiled files unless all are as when sealed; Numba reads them later, at the first call."""
         sealed: Any = None
         with suppress(OSError, ValueError):
             sealed = json.loads(self._path.with_suffix(".json").read_text(encoding="utf-8"))

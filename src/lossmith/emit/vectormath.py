@@ -1,0 +1,44 @@
+"""Every function that a generated kernel may call, under one name of import.
+
+Comes in: nothing. Goes out: the words (`select`, `fma`, `two_sum` …), the float64 functions (`exp_f64` …).
+Imported by generated kernels and by what they import, never with Lossmith itself: it needs Numba.
+"""
+
+from __future__ import annotations
+
+from lossmith.emit.vectormath64 import (
+    cosh_f64,
+    exp_dw_f64,
+    exp_f64,
+    expm1_f64,
+    log1p_f64,
+    log1p_unit_f64,
+    log_f64,
+    pow_f64,
+    scale_exp_f64,
+    sinh_f64,
+    tanh_f64,
+)
+from lossmith.emit.vectormath_words import (
+    bits,
+    fma,
+    from_bits,
+    inlined,
+    magnitude,
+    maximum,
+    minimum,
+    nearest,
+    quick_two_sum,
+    root,
+    select,
+    signed,
+    two_prod,
+    two_sum,
+    wide_vectors,
+)
+
+__all__ = [
+    "bits", "cosh_f64", "exp_dw_f64", "exp_f64", "expm1_f64", "fma", "from_bits", "inlined", "log1p_f64",
+    "log1p_unit_f64", "log_f64", "magnitude", "maximum", "minimum", "nearest", "pow_f64", "quick_two_sum", "root",
+    "scale_exp_f64", "select", "signed", "sinh_f64", "tanh_f64", "two_prod", "two_sum", "wide_vectors",
+]  # fmt: skip
