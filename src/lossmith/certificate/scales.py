@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.calculus.derivative import tangent
-from lossmith.formula.node import Node, constant, make, number_of, symbol, symbol_of
+from lossmith.formula.node import Node, make, number_of, symbol, symbol_of
 from lossmith.interpret import BALLS, interpret
 from lossmith.numerics.formats import Format, as_fraction
 
@@ -91,25 +91,28 @@ def scales(place: Place, fmt: Format, truth: float) -> Iterator[tuple[str, Fract
     yield "b", _sign_scale(place)
 
 
-def sum_of_sizes(node: Node) -> Node:
+def sum_of_sizes(node: Node) -> Node | None:
     """The sum of |terms| of a value, through sums and differences, and sums over classes.
 
-    Constants alone are left out: for `1 - ratio` the rule is no excuse.
+    None where a term is a plain number: for `1 - ratio` the rule is no excuse.
 
     >>> from lossmith.formula.node import symbol
     >>> z, y = symbol("z", "raw", ["example"]), symbol("y", "target", ["example"])
     >>> sum_of_sizes(make("exp", z) - y * z)
     add(abs(exp(z)), abs(multiply(y, z)))
+    >>> sum_of_sizes(1 - z) is None
+    True
     """
     if number_of(node) is not None:
-        return constant(0.0)
-    if node.op in ("add", "subtract"):
-        return sum_of_sizes(node.args[0]) + sum_of_sizes(node.args[1])
-    if node.op == "negative":
-        return sum_of_sizes(node.args[0])
-    if node.op == "class_sum":
-        return make("class_sum", sum_of_sizes(node.args[0]))
-    return make("abs", node)
+        return None
+    if node.op not in ("add", "subtract", "negative", "class_sum"):
+        return make("abs", node)
+    parts = [sum_of_sizes(a) for a in node.args]
+    if any(part is None for part in parts):
+        return None
+    known = [part for part in parts if part is not None]
+    total = known[0] if len(known) == 1 else known[0] + known[1]
+    return make("class_sum", total) if node.op == "class_sum" else total
 
 
 def _soft_scale(place: Place, target: Node) -> Fraction:
