@@ -64,6 +64,8 @@ def read_table(data: Any, *, target: str, time: str | None = None, encoding: str
     """
     frame, source, prefer_comma = _read(data, encoding)
     refuse_unknown_columns(source, frame.columns, {"--target": target, "--time": time})
+    if not frame.height:
+        raise DataError("LM507", f"{source} has column names but no rows; a study needs at least {FEWEST_ROWS}.")
     if target == time:
         raise DataError("LM511", f'"{target}" is both target and time. Name two columns.')
     columns = {name: typed(frame[name], prefer_comma) for name in frame.columns}
@@ -104,7 +106,7 @@ def refuse_unknown_columns(source: str, known: Iterable[str], asked: dict[str, s
 def _read(data: Any, encoding: str | None) -> tuple[pl.DataFrame, str, bool]:
     """Return the untyped frame, what to call it, and whether a comma more likely marks decimals than thousands."""
     if not isinstance(data, (str, Path)):
-        return _from_frame(data), "the frame", False
+        return _from_frame(data), "The frame", False
     path = Path(data)
     if path.is_dir():
         raise DataError("LM501", f"{path} is a folder. Name one Parquet or CSV file.")
@@ -166,7 +168,8 @@ def _from_series(series: Any, name: str) -> pl.Series:
     if isinstance(series.to_native(), pl.Series):
         return series.to_native().alias(name)  # type: ignore[no-any-return]
     if series.dtype in (nw.Categorical, nw.Enum):
-        series = series.cast(nw.String)
+        texts = [None if value is None else str(value) for value in series.cast(nw.String).to_list()]
+        return pl.Series(name, texts, dtype=pl.Categorical)
     if (
         series.dtype.is_numeric()
         and str(series.dtype).startswith(("Int", "Float", "UInt"))
@@ -179,7 +182,7 @@ def _from_series(series: Any, name: str) -> pl.Series:
 def _from_values(values: list[Any], name: str) -> pl.Series:
     import polars as pl
 
-    said = [None if value is None or value is not value or _is_nan(value) else value for value in values]
+    said = [None if value is None or _is_nan(value) else value for value in values]
     simple = all(value is None or isinstance(value, (str, bool, int, float)) for value in said)
     mixed = len({type(value) for value in said if value is not None}) > 1
     if simple and mixed and any(isinstance(value, str) for value in said):
@@ -193,7 +196,9 @@ def _from_values(values: list[Any], name: str) -> pl.Series:
 def _is_nan(value: Any) -> bool:
     try:
         return bool(value != value)
-    except (TypeError, ValueError):
+    except TypeError:  # pandas.NA has no truth value
+        return True
+    except ValueError:  # an array
         return False
 
 
