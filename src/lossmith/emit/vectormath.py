@@ -19,6 +19,7 @@ from lossmith.emit.vectormath64 import (
     sinh_f64,
     tanh_f64,
 )
+from lossmith.emit.vectormath_special import add_up, digamma_f64, erf_f64, lgamma_f64
 from lossmith.emit.vectormath_words import (
     bits,
     fma,
@@ -38,7 +39,8 @@ from lossmith.emit.vectormath_words import (
 )
 
 __all__ = [
-    "bits", "cosh_f64", "exp_dw_f64", "exp_f64", "expm1_f64", "fma", "from_bits", "inlined", "log1p_f64",
-    "log1p_unit_f64", "log_f64", "magnitude", "maximum", "minimum", "nearest", "pow_f64", "quick_two_sum", "root",
-    "scale_exp_f64", "select", "signed", "sinh_f64", "tanh_f64", "two_prod", "two_sum", "wide_vectors",
+    "add_up", "bits", "cosh_f64", "digamma_f64", "erf_f64", "exp_dw_f64", "exp_f64", "expm1_f64", "fma",
+    "from_bits", "inlined", "lgamma_f64", "log1p_f64", "log1p_unit_f64", "log_f64", "magnitude", "maximum",
+    "minimum", "nearest", "pow_f64", "quick_two_sum", "root", "scale_exp_f64", "select", "signed", "sinh_f64",
+    "tanh_f64", "two_prod", "two_sum", "wide_vectors",
 ]  # fmt: skip
