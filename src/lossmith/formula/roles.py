@@ -83,8 +83,11 @@ def _check_names(declaration: Declaration) -> None:
     for name in names:
         if not name.isidentifier() or iskeyword(name) or name in RESERVED or name.startswith("_"):
             raise FormulaError("LM114", f'"{name}" cannot name a target, head or column: use another plain identifier.')
-    if len(set(names)) != len(names):
-        raise FormulaError("LM115", f"a name is declared twice among targets, heads and columns: {', '.join(names)}.")
+    given = names if declaration.heads else [*names, "z", "p"]
+    if len(set(given)) != len(given):
+        raise FormulaError(
+            "LM115", f"a name is there twice among targets, predictions and columns: {', '.join(given)}."
+        )
 
 
 def roles(declaration: Declaration) -> Roles:

@@ -1,0 +1,1 @@
+"""What a loss is: the graph, its text, its declaration."""
