@@ -35,7 +35,7 @@ def binary_cross_entropy(y: Node, p: Node) -> Node:
 @define(
     target="binary",
     link="sigmoid",
-    source="Brier (1950), Verification of forecasts expressed in terms of probability, Mon. Weather Rev. 78, eq. 2",
+    source="Brier (1950), Verification of forecasts expressed in terms of probability, Mon. Weather Rev. 78, pages 1-3",
 )
 def brier(y: Node, p: Node) -> Node:
     """Squared distance between the probability and what happened (half of Brier's sum over both outcomes).

@@ -37,7 +37,7 @@ def dice(y: Node, p: Node, smooth: float = 1.0) -> Node:
     link="sigmoid",
     per="class",
     domain={"alpha": NONNEGATIVE, "beta": NONNEGATIVE, "smooth": NONNEGATIVE},
-    source="Salehi et al. (2017), Tversky loss function for image segmentation, arXiv:1706.05721, eq. 3",
+    source="Salehi et al. (2017), Tversky loss function for image segmentation, arXiv:1706.05721",
 )
 def tversky(y: Node, p: Node, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0) -> Node:
     """One minus the Tversky index: `alpha` weighs false alarms, `beta` weighs misses; for each class, then averaged.
