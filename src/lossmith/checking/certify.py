@@ -21,7 +21,8 @@ from lossmith.compiler import additive_part
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import resolved
 from lossmith.formula.node import Node, constant, symbols
-from lossmith.loss import Loss
+from lossmith.loss.handle import Loss
+from lossmith.loss.library import get
 from lossmith.numerics.formats import Format, format_of
 from lossmith.runtime import Backend
 
@@ -29,6 +30,19 @@ BACKENDS: Final[tuple[Backend, ...]] = ("numpy", "numba")
 DTYPES: Final = ("float32", "float64")
 FULL: Final = 1500
 QUICK: Final = 150
+VARIANTS: Final[Mapping[str, tuple[Mapping[str, Any], ...]]] = {
+    "huber": ({"delta": 0.125},),
+    "quantile": ({"level": 0.9},),
+    "expectile": ({"level": 0.9},),
+    "binary_cross_entropy": ({"on": "probability"},),
+    "brier": ({"on": "probability"},),
+    "focal": ({"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 3.7}, {"alpha": 0.25}, {"on": "probability"}),
+    "cross_entropy": ({"on": "probability"},),
+    "softmax_focal": ({"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 3.7}),
+    "dice": ({"smooth": 0.0},),
+    "tversky": ({"alpha": 0.3, "beta": 0.7},),
+}
+"""What each loss is certified with, beside its defaults."""
 HARD_AND_SOFT: Final = frozenset({"binary", "class"})
 
 
@@ -39,6 +53,15 @@ class _Outputs:
     node: Node
     clean: Node
     compute: Callable[[Loss, Sample], NDArray[Any]]
+
+
+def variants(name: str) -> list[Loss]:
+    """The forms of a catalogue loss that are certified: the defaults first.
+
+    >>> [loss.parameters for loss in variants("huber")]
+    [{'delta': 1.0}, {'delta': 0.125}]
+    """
+    return [get(name, **given) for given in ({}, *VARIANTS.get(name, ()))]
 
 
 def certify_loss(
@@ -75,7 +98,8 @@ def _for_format(loss: Loss, backends: Sequence[Backend], fmt: Format, size: int,
         truth = exact(subject, values, fmt)
         for backend in backends:
             kernel = loss.using(backend)
-            computed = [made.compute(kernel, sample).astype(fmt.dtype) for sample in samples]
+            with np.errstate(all="ignore"):  # the points go to the format's end, and beyond it
+                computed = [made.compute(kernel, sample).astype(fmt.dtype) for sample in samples]
             cases = [Case(v, c) for v, c in zip(values, computed, strict=True)]
             checked = 50 if backend == backends[0] else 0
             found.append(certify(subject, cases, fmt, backend=backend, seed=seed, truth=truth, checked=checked))
@@ -141,8 +165,7 @@ def _derivatives(loss: Loss, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]
 
 
 def _finished_value(loss: Loss, sample: Sample) -> NDArray[Any]:
-    with np.errstate(over="ignore"):
-        return np.array([[loss.value(sample.y_true, sample.raw_prediction)]]).astype(sample.raw_prediction.dtype)
+    return np.array([[loss.value(sample.y_true, sample.raw_prediction)]])
 
 
 def _finished_gradient(loss: Loss, sample: Sample) -> NDArray[Any]:
