@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from lossmith.errors import LossmithError
+from lossmith.errors import CommandError, LossmithError
 
 BAD_INPUT: Final = 2
 STOPPED: Final = 130
@@ -52,7 +52,69 @@ def study(
     print(found)
 
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (study,)
+def list_losses(
+    target: Annotated[str | None, typer.Option(help="Only losses for this kind of target, for example binary.")] = None,
+) -> None:
+    """List the losses: kind of target, shape, and what each makes a model estimate."""
+    from lossmith.loss import get, names
+    from lossmith.report.loss_text import listing
+
+    print(listing([get(name) for name in names(target)]))
+
+
+Numbers = Annotated[list[str] | None, typer.Option("--set", help="A parameter, for example --set level=0.9.")]
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A loss of `lossmith list`.")],
+    numbers: Numbers = None,
+) -> None:
+    """Show a loss: formula, gradient, hessian, and the facts known of it, with their evidence."""
+    from lossmith.report.loss_text import page
+
+    print(page(_loss(name, numbers)))
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="A loss of `lossmith list`.")],
+    to: Annotated[str, typer.Option(help="The language of the code: numpy.")] = "numpy",
+    numbers: Numbers = None,
+    out: Annotated[str | None, typer.Option(help="A file to write; by default the code is printed.")] = None,
+) -> None:
+    """Print a loss as standalone code, which runs without Lossmith."""
+    text = _loss(name, numbers).source(to)
+    if out is None:
+        print(text, end="")
+        return
+    from pathlib import Path
+
+    if Path(out).exists():
+        raise CommandError("LM604", f'"{out}" exists and is not replaced. Give another --out.')
+    Path(out).write_text(text, encoding="utf-8")
+
+
+def _loss(name: str, numbers: list[str] | None) -> Any:
+    """A loss by name with `key=number` texts bound."""
+    from lossmith.loss import get
+
+    given: dict[str, float] = {}
+    for text in numbers or []:
+        key, _, value = text.partition("=")
+        try:
+            given[key.strip()] = float(value)
+        except ValueError:
+            raise CommandError(
+                "LM603", f'--set takes name=number, got "{text}". For example --set level=0.9.'
+            ) from None
+    return get(name, **given)
+
+
+COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "study": study,
+    "list": list_losses,
+    "show": show,
+    "export": export,
+}
 
 
 def application() -> typer.Typer:
@@ -66,8 +128,8 @@ def application() -> typer.Typer:
         rich_markup_mode=None,
     )
     made.callback()(_root)
-    for command in COMMANDS:
-        made.command()(command)
+    for name, command in COMMANDS.items():
+        made.command(name)(command)
     return made
 
 

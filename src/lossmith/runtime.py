@@ -266,8 +266,7 @@ def _numba_pass(
     sizes = slots(part, rows.classes)
     n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
     sums = np.empty((max(1, sum(sizes)), n_chunks, 2))
-    given = (*arrays, par, fin, *written, sums, rows.classes)
-    run_chunks(lambda first, last: kernel(*given, first, last), n_chunks, n_threads)
+    run_chunks(kernel, n_chunks, (*arrays, par, fin, *written, sums, rows.classes), n_threads)
     return _merged(sums, sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
 
 

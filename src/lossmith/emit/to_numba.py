@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from lossmith.emit.table import number_text, spelling
 from lossmith.emit.to_numpy import needed
-from lossmith.formula.node import Node, among, number_of
+from lossmith.formula.node import OPERATIONS, Node, among, number_of
 from lossmith.kernel.program import Pass
 
 Storage = Literal["row", "matrix", "index"]
@@ -61,6 +61,10 @@ class _Writer:
     def add(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
 
+    def wide(self, node: Node) -> bool:
+        """Whether the node has a number for each class here."""
+        return self.classes and "class" in node.axes
+
     def name(self, node: Node) -> str:
         value = number_of(node)
         if value is not None:
@@ -98,7 +102,7 @@ def _prepare(w: _Writer) -> list[Node]:
         w.names[parameter] = f"p{j}"
     for j, node in enumerate(w.parts.inputs):
         w.names[node] = f"f{j}"
-        if "class" in node.axes:
+        if w.wide(node):
             w.loads[node] = f"f{j} = fin[{j}, k]"
     order = [n for n in needed(w.parts.roots, w.names) if number_of(n) is None]
     for node in order:
@@ -117,12 +121,12 @@ def _open(w: _Writer) -> None:
     for j, _ in enumerate(w.parameters):
         w.add(1, f"p{j} = par[{j}]")
     for j, node in enumerate(w.parts.inputs):
-        if "class" not in node.axes:
+        if not w.wide(node):
             w.add(1, f"f{j} = fin[{j}, 0]")
     if w.parts.bodies:
         w.add(1, "lanes = np.empty(64)")
     for j, body in enumerate(w.parts.bodies):
-        shape = "(n_classes, rows)" if "class" in body.axes else "rows"
+        shape = "(n_classes, rows)" if w.wide(body) else "rows"
         w.add(1, f"buffer{j} = np.empty({shape})")
     w.add(1, "#scratch")
     w.add(1, "for c in range(first, last):")
@@ -153,11 +157,11 @@ def _flat_loop(w: _Writer, order: list[Node]) -> None:
 def _write(w: _Writer, depth: int, level: int | None, *, classes: bool) -> None:
     """Store the bodies and outputs that are known at this level."""
     for j, body in enumerate(w.parts.bodies):
-        if ("class" in body.axes) == classes and level in (None, w.level.get(body, 0)):
+        if (w.wide(body)) == classes and level in (None, w.level.get(body, 0)):
             place = f"buffer{j}[k, i]" if classes else f"buffer{j}[i]"
             w.add(depth, f"{place} = {w.name(body)}")
     for j, (_, node) in enumerate(w.parts.outputs):
-        if ("class" in node.axes) == classes and level in (None, w.level.get(node, 0)):
+        if (w.wide(node)) == classes and level in (None, w.level.get(node, 0)):
             place = f"r{j}[i, k]" if classes else f"r{j}[i]"
             w.add(depth, f"{place} = {w.name(node)}")
 
@@ -170,20 +174,24 @@ def _row_loop(w: _Writer, order: list[Node]) -> None:
     last = max(w.level.values(), default=0)
     for level in range(last + 1):
         for node in order:
-            if w.level[node] == level and "class" not in node.axes and node.op not in REDUCTIONS:
+            if w.level[node] == level and not w.wide(node) and node.op not in REDUCTIONS:
                 _compute(w, 3, node)
         _class_loop(w, order, level)
     _write(w, 3, None, classes=False)
-    stored = [f"{name} = np.empty(n_classes)" for name in w.scratch.values()]
+    stored = [f"{name} = np.empty(n_classes{_kind(node)})" for node, name in w.scratch.items()]
     at = w.lines.index("    #scratch")
     w.lines[at : at + 1] = ["    " + line for line in stored]
 
 
+def _kind(node: Node) -> str:
+    return ", np.bool_" if OPERATIONS[node.op].boolean else ""
+
+
 def _class_loop(w: _Writer, order: list[Node], level: int) -> None:
     """One loop over the classes: nodes of this level, what later loops need of them, and the sums they feed."""
-    here = [n for n in order if w.level[n] == level and "class" in n.axes and n.op not in REDUCTIONS]
+    here = [n for n in order if w.level[n] == level and w.wide(n) and n.op not in REDUCTIONS]
     feeding = [n for n in order if n.op in REDUCTIONS and w.level[n] == level + 1]
-    roots = [r for r in w.parts.roots if "class" in r.axes and w.level.get(r, 0) == level]
+    roots = [r for r in w.parts.roots if w.wide(r) and w.level.get(r, 0) == level]
     if not (here or feeding or roots):
         return
     for j, node in enumerate(feeding):
@@ -221,7 +229,7 @@ def _load(w: _Writer, users: Sequence[Node], roots: Sequence[Node]) -> None:
     used.update(dict.fromkeys(roots))
     fresh = set(users)
     for node in used:
-        if node in w.loads and node not in fresh and "class" in node.axes:
+        if node in w.loads and node not in fresh and w.wide(node):
             w.add(4, w.loads[node])
 
 
@@ -251,7 +259,7 @@ def _close(w: _Writer) -> None:
     slot = 0
     offset = ""
     for j, body in enumerate(w.parts.bodies):
-        if "class" in body.axes:
+        if w.wide(body):
             w.add(2, "for k in range(n_classes):")
             w.add(3, f"add_up(buffer{j}[k], hi - lo, lanes, sums[{slot}{offset} + k], c)")
             offset += " + n_classes"

@@ -106,10 +106,14 @@ def _one_precision(leaves: dict[Node, Array], work: np.dtype[Any]) -> dict[Node,
     floats = [a for a in leaves.values() if a.dtype.kind == "f"]
     if all(a.dtype == work for a in floats):
         return leaves
-    raw = [leaf for leaf in leaves if (symbol_of(leaf) or WEIGHT.attr).role == "raw"]  # type: ignore[union-attr]
     return {
-        leaf: a if leaf in raw or a.dtype.kind == "i" else a.astype(np.float64, copy=False) for leaf, a in leaves.items()
+        leaf: a if _is_raw(leaf) or a.dtype.kind == "i" else a.astype(np.float64, copy=False) for leaf, a in leaves.items()
     }
+
+
+def _is_raw(leaf: Node) -> bool:
+    found = symbol_of(leaf)
+    return found is not None and found.role == "raw"
 
 
 def as_floats(definition: Definition, name: str, values: ArrayLike) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lossmith.formula.node import Node, constant, is_number, make, number_of, symbol_of, walk
+from lossmith.formula.node import OPERATIONS, Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
 
@@ -70,13 +70,22 @@ def _needs(node: Node, rounds: Mapping[Node, int]) -> int:
 
 def _finished_inputs(roots: Sequence[Node]) -> tuple[Node, ...]:
     """The largest finished expressions that the rows read: computed once, outside the loop."""
-    found: dict[Node, None] = {root: None for root in roots if is_finished(root)}
-    for node in walk(*roots):
-        if "example" in node.axes and node.op != "example_sum":
-            found.update((argument, None) for argument in node.args if is_finished(argument))
+    found: dict[Node, None] = {}
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if is_finished(node):
+            found[node] = None
+        else:
+            stack.extend(reversed(node.args))
     return tuple(found)
 
 
 def is_finished(node: Node) -> bool:
-    """Whether the node is the same for all examples, and more than a number or a parameter."""
-    return "example" not in node.axes and number_of(node) is None and symbol_of(node) is None
+    """Whether the node is one number for all examples, and more than a constant or a parameter."""
+    plain = number_of(node) is not None or symbol_of(node) is not None
+    return "example" not in node.axes and not plain and not OPERATIONS[node.op].boolean

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossmith.algebra import combine
 from lossmith.algebra.reweight import ClassWeight, fitted, reweighted
+from lossmith.calculus.facts import Facts, facts
 from lossmith.compiler import Expressions, expressions
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, with_direction
@@ -28,6 +30,12 @@ from lossmith.loss.sums import Sums
 
 Columns = Mapping[str, ArrayLike]
 Targets = Any
+
+
+@lru_cache(maxsize=512)
+def facts_of(definition: Definition, parameters: tuple[tuple[str, float], ...]) -> Facts:
+    """The facts of a definition at parameter values, derived once."""
+    return facts(definition, dict(parameters))
 
 
 @final
@@ -118,6 +126,26 @@ class Loss:
     def expressions(self) -> Expressions:
         """The exact formulas of value, gradient and hessian."""
         return expressions(self.definition)
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the loss at its parameter values, each fact with its evidence.
+
+        >>> import lossmith as ls
+        >>> ls.get("quantile", level=0.9).facts.functional.value.text
+        'quantile 0.9'
+        """
+        return facts_of(self.definition, tuple(self.request().parameters.items()))
+
+    @property
+    def is_strictly_convex(self) -> bool:
+        """Whether the loss bends upwards everywhere in the raw prediction (derived)."""
+        return self.facts.strictly_convex.value
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the gradient has no jump (derived)."""
+        return self.facts.smooth.value
 
     @property
     def content_hash(self) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, rebuild
+from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, number_of, rebuild
 
 ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
@@ -119,7 +119,7 @@ def _softmax_complement(x: Node) -> Node:
 
 
 def _softmax_complement_power(x: Node, b: Node) -> Node:
-    return make("power", _softmax_complement(x), b)
+    return _power(_softmax_complement(x), b)
 
 
 def _class_others(a: Node) -> Node:
@@ -129,6 +129,14 @@ def _class_others(a: Node) -> Node:
     rest = make("class_sum", _where(first, ZERO, a))
     largest = make("class_sum", _where(first, a, ZERO))
     return _where(first, rest, largest + (rest - a))
+
+
+def _power(base: Node, exponent: Node) -> Node:
+    """Small whole powers as products."""
+    value = number_of(exponent)
+    if value == 2.0:
+        return base * base
+    return base * base * base if value == 3.0 else make("power", base, exponent)
 
 
 BIG: Final = constant(2.0**500)
@@ -159,6 +167,7 @@ def _example_rms(node: Node) -> Node:
 
 # safe node -> its form over plain operations
 FORMS: Final[dict[str, Callable[..., Node]]] = {
+    "power": _power,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
     "sigmoid_power": _sigmoid_power,
