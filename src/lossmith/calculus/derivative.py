@@ -68,7 +68,21 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return negate(times(one.args[0], other))
         if one.op == "safe_divide" and one.args[0] is ONE:
             return make("safe_divide", other, one.args[1])
+        if one.op == "where" and _selects(one):
+            return make("where", one.args[0], *(_selected(branch, other) for branch in one.args[1:]))
     return make("multiply", a, b)
+
+
+def _selects(node: Node) -> bool:
+    """Whether a `where` has a branch of 0 or chooses between numbers: multiply inside, for 0 * infinity is NaN."""
+    branches = node.args[1:]
+    return any(is_number(b, 0.0) for b in branches) or all(
+        number_of(b) is not None or (b.op == "where" and _selects(b)) for b in branches
+    )
+
+
+def _selected(branch: Node, other: Node) -> Node:
+    return branch if is_number(branch, 0.0) else or_zero(times(branch, other))
 
 
 def _power(n: Node) -> tuple[Maybe, ...]:
