@@ -98,17 +98,17 @@ def test_on_probability_changes_the_meaning_of_the_input_and_nothing_else() -> N
 
 
 def test_a_loss_without_a_link_has_no_probabilities() -> None:
-    with pytest.raises(ArgumentError, match="LM210 squared_error"):
+    with pytest.raises(ArgumentError, match="LM270 squared_error"):
         find("mse", on="probability")
 
 
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: find("hubre"), 'LM211 there is no loss "hubre". Did you mean "huber"?'),
-        (lambda: find("huber", on="logits"), "LM212"),
-        (lambda: names("reel"), 'LM213 there is no target kind "reel". Did you mean "real"?'),
-        (lambda: find_activation("reluu"), 'LM214 there is no activation "reluu". Did you mean "relu"?'),
+        (lambda: find("hubre"), 'LM271 there is no loss "hubre". Did you mean "huber"?'),
+        (lambda: find("huber", on="logits"), "LM272"),
+        (lambda: names("reel"), 'LM273 there is no target kind "reel". Did you mean "real"?'),
+        (lambda: find_activation("reluu"), 'LM274 there is no activation "reluu". Did you mean "relu"?'),
     ],
 )
 def test_wrong_names_are_answered_with_the_nearest(call: Callable[[], object], text: str) -> None:

@@ -27,7 +27,7 @@ _CLASS_LETTERS: Final = "kjlmq"
 def to_sympy(node: Node) -> Expression:
     """The formula in SymPy, exact: real symbols by the names of the leaves, every constant a rational number.
 
-    Sums over classes and examples become unevaluated `Sum`s. Raises LM320 for an operation without a SymPy form.
+    Sums over classes and examples become unevaluated `Sum`s. Raises LM330 for an operation without a SymPy form.
 
     >>> from lossmith.formula.node import make, symbol
     >>> z = symbol("z", "raw", ["example"])
@@ -115,7 +115,7 @@ class _Converter:
         if self.display and node.op in _NAMED:
             return self.sympy.Function(_NAMED[node.op])(*(self.number_valued(a, at) for a in node.args))
         if node.op not in _ELEMENTWISE:
-            raise UnsupportedError("LM320", f"{node.op} has no form in SymPy.")
+            raise UnsupportedError("LM330", f"{node.op} has no form in SymPy.")
         arguments = [self.convert(a, at) if _takes_truth(node, i) else self.number_valued(a, at)
                      for i, a in enumerate(node.args)]  # fmt: skip
         shown = _AS_WRITTEN.get(node.op, _ELEMENTWISE[node.op]) if self.display else _ELEMENTWISE[node.op]

@@ -68,7 +68,7 @@ def find(name: str, *, on: str = "raw", given: Iterable[str] = ()) -> Definition
 
     `on="probability"` takes probabilities in place of raw predictions. `given` names the parameters about to be
     bound: some (`alpha` of focal) are absent from the formula until they are given.
-    Raises LM211 for an unknown name, LM212 for an unknown `on`, LM210 where the loss has no link.
+    Raises LM271 for an unknown name, LM272 for an unknown `on`, LM270 where the loss has no link.
 
     >>> find("mse").name
     'squared_error'
@@ -77,9 +77,9 @@ def find(name: str, *, on: str = "raw", given: Iterable[str] = ()) -> Definition
     """
     entry = _BY_NAME.get(name)
     if entry is None:
-        raise ArgumentError("LM211", f'there is no loss "{name}".{_advice(name, _BY_NAME)}')
+        raise ArgumentError("LM271", f'there is no loss "{name}".{_advice(name, _BY_NAME)}')
     if on not in ON:
-        raise ArgumentError("LM212", f'on= must be "raw" or "probability", got {on!r}.')
+        raise ArgumentError("LM272", f'on= must be "raw" or "probability", got {on!r}.')
     definition = next((d for key, d in entry.when_given.items() if key in set(given)), entry.definition)
     return on_probability(definition) if on == "probability" else definition
 
@@ -93,7 +93,7 @@ def names(target: str | None = None) -> tuple[str, ...]:
     if target is None:
         return tuple(entry.name for entry in LOSSES)
     if target not in TAKES:
-        raise ArgumentError("LM213", f'there is no target kind "{target}".{_advice(target, TAKES)}')
+        raise ArgumentError("LM273", f'there is no target kind "{target}".{_advice(target, TAKES)}')
     return tuple(e.name for e in LOSSES if e.definition.declaration.target[0][1] in TAKES[target])
 
 

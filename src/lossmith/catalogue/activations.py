@@ -91,7 +91,7 @@ _BY_NAME: Final[dict[str, Activation]] = {row.name: row for row in ACTIVATIONS}
 
 
 def find_activation(name: str) -> Activation:
-    """The activation of that name; raises LM214 with the closest known name.
+    """The activation of that name; raises LM274 with the closest known name.
 
     >>> find_activation("relu").formula
     where(less_equal(x, 0.0), 0.0, x)
@@ -99,5 +99,5 @@ def find_activation(name: str) -> Activation:
     found = _BY_NAME.get(name)
     if found is None:
         advice = did_you_mean(name, _BY_NAME) or f" Known: {', '.join(_BY_NAME)}."
-        raise ArgumentError("LM214", f'there is no activation "{name}".{advice}')
+        raise ArgumentError("LM274", f'there is no activation "{name}".{advice}')
     return found

@@ -33,7 +33,7 @@ class Entry:
 def on_probability(definition: Definition) -> Definition:
     """The same loss of predictions that are probabilities (or another number on the target's scale) already.
 
-    Raises LM210 where the loss has no link, so that raw predictions and predictions are the same thing anyway.
+    Raises LM270 where the loss has no link, so that raw predictions and predictions are the same thing anyway.
 
     >>> from lossmith.catalogue import find
     >>> on_probability(find("cross_entropy")).declaration.on
@@ -45,7 +45,7 @@ def on_probability(definition: Definition) -> Definition:
     links = [link for _, link in declaration.heads] or [declaration.link or "identity"]
     if all(link_named(link).name == "identity" for link in links):
         raise ArgumentError(
-            "LM210",
+            "LM270",
             f'{definition.name}: on="probability" needs a loss with a link, such as sigmoid or softmax; '
             "this one takes predictions on the target's scale already. Leave on= out.",
         )
