@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from lossmith.emit import prelude
 from lossmith.emit.table import supports
 from lossmith.emit.to_numba import ROWS, Leaf, Storage, kernel_text, slots
-from lossmith.emit.to_numpy import function_text
-from lossmith.formula.node import Node, among, symbol_of, symbols, walk
+from lossmith.emit.to_numpy import function_text, needed
+from lossmith.formula.node import Node, among, symbol_of, symbols
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
 from lossmith.kernel.rows import Rows
@@ -59,10 +59,14 @@ def run(
 
 def use_numba(part: Pass, rows: Rows, backend: Backend) -> bool:
     """Groups, and operations without a vector form, run on the NumPy reference."""
-    if backend != "numba" or rows.groups is not None or not rows.leaves:
-        return False
-    plain = [n for n in walk(*part.roots) if n.args and "example" in n.axes and not n.op.startswith("class_")]
-    return all(supports(n.op, "numba") for n in plain if not among(n, part.inputs))
+    return backend == "numba" and rows.groups is None and bool(rows.leaves) and _has_loop_form(part)
+
+
+@lru_cache(maxsize=1024)
+def _has_loop_form(part: Pass) -> bool:
+    inner = needed(part.roots, {node: "" for node in part.inputs})
+    plain = [n for n in inner if n.args and not n.op.startswith("class_") and not among(n, part.inputs)]
+    return all(supports(n.op, "numba") for n in plain)
 
 
 def finish_program(
@@ -153,6 +157,7 @@ def _grouped(terms: Array, rows: Rows) -> Pair:
     return Pair(np.stack([p.hi for p in parts]), np.stack([p.lo for p in parts]))
 
 
+@lru_cache(maxsize=1024)
 def read_leaves(part: Pass) -> tuple[Node, ...]:
     """The per-example leaves that a pass reads."""
     return tuple(n for n in symbols(*_cut(part)) if "example" in n.axes)
@@ -160,11 +165,10 @@ def read_leaves(part: Pass) -> tuple[Node, ...]:
 
 def _cut(part: Pass) -> list[Node]:
     """The nodes of a pass, without what lies below its finished inputs."""
-    from lossmith.emit.to_numpy import needed
-
     return [n for n in needed(part.roots, {node: "" for node in part.inputs}) if not among(n, part.inputs) and not n.args]
 
 
+@lru_cache(maxsize=1024)
 def parameters_of(part: Pass) -> tuple[Node, ...]:
     """The parameters that a pass reads."""
     return tuple(n for n in _cut(part) if (leaf := symbol_of(n)) is not None and leaf.role == "parameter")

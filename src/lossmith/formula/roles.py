@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from keyword import iskeyword
 from typing import Final
 
@@ -90,6 +91,7 @@ def _check_names(declaration: Declaration) -> None:
         )
 
 
+@lru_cache(maxsize=512)
 def roles(declaration: Declaration) -> Roles:
     """The leaves for a declaration: `y`, `z` and `p`, or named targets, heads and columns."""
     raw_axes: list[Axis] = ["example", "class"] if declaration.has_classes else ["example"]
