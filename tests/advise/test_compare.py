@@ -108,7 +108,7 @@ def test_classes_are_judged_by_their_most_probable_one() -> None:
     comparison, first = judged(measure, y, model("cross_entropy", poor, True), model("softmax_focal", good))
     assert chosen(comparison) == ("candidate", 1)
     assert comparison.rows[comparison.chosen].mean == 0
-    assert first.startswith("Use focal loss, most probable class for delay: 0 per row")
+    assert first.startswith("Use focal loss, most probable class for delay: 0.000 per row, 0.67")
 
 
 def test_the_rule_never_sees_the_compare_rows() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lossmith.advise.decide import Decision, choose_rule, fit_rule
 from lossmith.advise.shortlist import Candidate
-from lossmith.advise.train import Prediction, link_of
+from lossmith.advise.train import Prediction
 from lossmith.algebra.decision import (
     AsIs,
     CostMatrix,
@@ -97,7 +97,7 @@ NAMES: Final[Mapping[str, str]] = {
 def by_loss(loss: Loss, candidate: Candidate, label: str) -> Measure:
     """Judge by the value of a loss."""
     loss_name = candidate.loss_name
-    link = link_of(loss)
+    link = loss.link
 
     def per_row(y: Floats, prediction: Prediction, rule: Rule) -> Floats:
         raw = raw_for(link, act(rule, prediction.y_pred))

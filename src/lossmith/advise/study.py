@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lossmith.advise import describe
 from lossmith.advise.compare import Comparison, compare
 from lossmith.advise.encode import Encoding, encode, make_encoding
@@ -20,9 +22,9 @@ from lossmith.advise.measure import Measure, by_cost, by_loss
 from lossmith.advise.profile import Profile, profile
 from lossmith.advise.program import program
 from lossmith.advise.shortlist import Candidate, shortlist
-from lossmith.advise.split import split_rows
+from lossmith.advise.split import Split, split_rows
 from lossmith.advise.table import Table, read_table
-from lossmith.advise.train import Trained, train_all
+from lossmith.advise.train import Plan, Trained, train_all
 from lossmith.algebra.decision import CostMatrix, ErrorCosts, Rule, UnderOver, costs_from, rule_to_dict, zero_one
 from lossmith.errors import DataError
 from lossmith.report.html import page
@@ -32,7 +34,7 @@ from lossmith.report.text import screen
 if TYPE_CHECKING:
     from lossmith.loss import Loss
 
-Step = Callable[[str, int, int], None]
+Step = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -90,42 +92,58 @@ def study(
     `data` is the path of a Parquet or CSV file, or a pandas, polars or pyarrow frame. `cost` is text or a mapping:
     `under` and `over` per unit of a number, or `false_negative` and `false_positive` per row. With `time` the rows are
     split in time order. A folder is written only if `out` is given (the command line names one by itself).
-    `quick` uses a sample and few rounds. `step` is told (what, done, total) as the work goes on.
+    `quick` uses a sample and few rounds. `step` is told (what, share done) as the work goes on.
 
     Raises `DataError` (LM5xx) and `ArgumentError` (LM2xx), one clear sentence each, before anything is written.
 
     Example: `ls.study("flights.parquet", target="arr_delay", time="date", cost="under=5, over=1").verdict`
     """
     began = clock.perf_counter()
+    tell: Step = step or _silent
     folder = choose_folder(out, target, force=force) if out is not None else None
     costs = costs_from(cost) if cost is not None else None
-    tell = _counter(step)
 
-    tell("reading", 0)
+    tell("reading", 0.0)
     table = read_table(data, target=target, time=time, encoding=encoding)
     profiled = profile(table, kind=kind)
     _check_costs(costs, profiled)
     candidates = shortlist(profiled, _as_mapping(costs))
-    tell = _counter(step, len(candidates) + 4)
 
-    tell("splitting and encoding")
+    tell("splitting and encoding", 0.05)
     split = split_rows(profiled.y, classes=len(profiled.classes), time=_time(table), seed=seed, quick=quick)
+    profiled = known_classes(profiled, split)
     learned = make_encoding(table, split.fit)
     encoded = encode(learned, table.frame)
+    plan = Plan(len(split.fit), len(profiled.classes), seed, quick)
     trained = train_all(
-        candidates, encoded, profiled.y, split, seed=seed, quick=quick, classes=len(profiled.classes), step=tell
+        candidates, encoded, profiled.y, split, plan, lambda what, share: tell(what, 0.1 + 0.75 * share)
     )
 
-    tell("comparing")
+    tell("comparing", 0.85)
     measures = _measures(costs, candidates, trained, profiled)
     comparisons = tuple(compare(measure, trained, profiled.y, split) for measure in measures)
     found = describe.Found(table, profiled, costs, split, learned, trained, comparisons)
     how = describe.How(_command(data, target, time, cost, kind, encoding, quick, seed), seed, quick, began)
-    record = describe.record(found, how)
+    done = _study(describe.record(found, how), trained, comparisons[0], learned, profiled)
 
-    tell("writing" if folder else "done")
-    done = _study(record, trained, comparisons[0], learned, profiled)
+    tell("writing" if folder else "done", 0.95)
     return replace(done, folder=write_folder(folder, done.files, force=force)) if folder else done
+
+
+def _silent(what: str, share: float) -> None:
+    """Tell nobody."""
+
+
+def known_classes(profiled: Profile, split: Split) -> Profile:
+    """Leave out of the profile the classes that no row to learn from has (their rows are in no part of the split)."""
+    if not profiled.classes:
+        return profiled
+    seen = np.unique(profiled.y[split.fit])
+    if len(seen) == len(profiled.classes):
+        return profiled
+    classes = tuple(profiled.classes[int(i)] for i in seen)
+    counts = tuple(profiled.counts[int(i)] for i in seen)
+    return replace(profiled, classes=classes, counts=counts, y=np.searchsorted(seen, profiled.y).astype(np.float64))
 
 
 def _study(
@@ -134,16 +152,6 @@ def _study(
     advised = describe.recommended(comparison).contender
     model = trained[advised.model]
     return Study(record, model.loss, model.booster, advised.rule, learned, profiled)
-
-
-def _counter(step: Step | None, total: int = 0) -> Callable[..., None]:
-    done = iter(range(1, 1_000_000))
-
-    def tell(what: str, at: int | None = None) -> None:
-        if step is not None:
-            step(what, next(done) if at is None else at, total)
-
-    return tell
 
 
 def _time(table: Table) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,16 +49,32 @@ class Trained:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much work training may be: rows to fit, classes (0 for numbers), seed, and whether it is a first look."""
+
+    rows: int
+    classes: int
+    seed: int
+    quick: bool
+
+    @property
+    def rounds(self) -> int:
+        """The most rounds of boosting."""
+        most = QUICK_ROUNDS if self.quick else ROUNDS
+        return int(min(most, max(50, MOST_WORK / (self.rows * max(self.classes, 1)))))
+
+    @property
+    def patience(self) -> int:
+        """Rounds without a better value on the stop rows that end the training."""
+        return QUICK_PATIENCE if self.quick else PATIENCE
+
+
 def loss_of(candidate: Candidate) -> Loss:
     """Return the loss that a candidate names."""
     from lossmith.loss import get
 
-    return get(candidate.loss_name, **candidate.parameters)
-
-
-def link_of(loss: Loss) -> str:
-    """Return the name of the link from raw to target's scale."""
-    return str(loss.declaration.get("link") or "identity")
+    return get(candidate.loss_name).bind(**candidate.parameters)
 
 
 def train_all(
@@ -66,21 +82,24 @@ def train_all(
     encoded: Encoded,
     y: Floats,
     split: Split,
-    *,
-    seed: int,
-    quick: bool,
-    classes: int,
-    step: Callable[[str], None],
+    plan: Plan,
+    step: Callable[[str, float], None],
 ) -> tuple[Trained, ...]:
     """Train the same model under each candidate, with early stopping by its own value on the stop rows."""
-    settings = model_settings(len(split.fit), seed)
-    rounds, patience = (QUICK_ROUNDS, QUICK_PATIENCE) if quick else (ROUNDS, PATIENCE)
-    rounds = int(min(rounds, max(50, MOST_WORK / (len(split.fit) * max(classes, 1)))))
-    trained = []
-    for candidate in candidates:
-        step(f"training under {candidate.loss_name}")
-        trained.append(_train(candidate, encoded, y, split, settings, rounds, patience))
-    return tuple(trained)
+    count = len(candidates)
+    return tuple(
+        _train(
+            candidate,
+            encoded,
+            y,
+            split,
+            plan,
+            lambda share, i=i, name=candidate.loss_name: step(  # type: ignore[misc]
+                f"training under {name}", (i + share) / count
+            ),
+        )
+        for i, candidate in enumerate(candidates)
+    )
 
 
 def model_settings(rows: int, seed: int) -> dict[str, Any]:
@@ -105,31 +124,26 @@ def _threads() -> int:
 
 
 def _train(
-    candidate: Candidate,
-    encoded: Encoded,
-    y: Floats,
-    split: Split,
-    settings: Mapping[str, Any],
-    rounds: int,
-    patience: int,
+    candidate: Candidate, encoded: Encoded, y: Floats, split: Split, plan: Plan, step: Callable[[float], None]
 ) -> Trained:
     from lossmith.adapt.in_lightgbm import for_lightgbm
 
     began = time.perf_counter()
-    loss = loss_of(candidate)
-    X = encoded.matrix
+    step(0.0)
+    loss, X = loss_of(candidate), encoded.matrix
     booster = for_lightgbm(loss).train(
         X[split.fit],
         y[split.fit],
-        params=dict(settings),
-        rounds=rounds,
+        params=model_settings(plan.rows, plan.seed),
+        rounds=plan.rounds,
         valid=(X[split.stop], y[split.stop]),
-        early_stopping_rounds=patience,
+        early_stopping_rounds=plan.patience,
         categorical_feature=list(encoded.categorical),
+        on_round=lambda done, value: step(done / plan.rounds),
     )
     stop, compare = (predict(booster, X[rows]) for rows in (split.stop, split.compare))
     seconds = time.perf_counter() - began
-    return Trained(candidate, loss, link_of(loss), booster, stop, compare, _rounds(booster), seconds)
+    return Trained(candidate, loss, loss.link, booster, stop, compare, _rounds(booster), seconds)
 
 
 def _rounds(booster: Any) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
 from lossmith.advise.train import Trained
 from lossmith.algebra.decision import rule_to_dict
-from lossmith.report.words import loss_words, number, rule_words, way_words, with_margin
+from lossmith.report.words import finest, loss_words, number, rule_words, way_words, with_margin
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,20 @@ class Telling:
 
     def value(self, row: Judged) -> str:
         """Mean and margin of a contender as shown."""
-        return with_margin(*shown(self.comparison.measure, row.mean, row.margin))
+        return with_margin(*shown(self.comparison.measure, row.mean, row.margin), self.fine)
 
     def gain(self, row: Judged) -> str:
         """How much less a contender costs than the default as it is, as "4.1 ± 0.3 less"."""
-        return with_margin(*shown_gap(self.comparison, row)) + " less"
+        return with_margin(*shown_gap(self.comparison, row), self.fine) + " less"
 
     def plain(self, row: Judged) -> str:
-        """The mean alone, written as precisely as the margin bears out."""
-        return number(*shown(self.comparison.measure, row.mean, row.margin))
+        """The mean alone, with the digits of the table."""
+        return number(shown(self.comparison.measure, row.mean, row.margin)[0], self.fine)
+
+    @property
+    def fine(self) -> float | None:
+        """The least margin of a difference: what the digits go by."""
+        return finest(shown_gap(self.comparison, row)[1] for row in self.comparison.rows)
 
 
 def best_other(telling: Telling) -> Judged | None:

@@ -203,10 +203,11 @@ def cost_per_row(costs: Costs, y_true: ArrayLike, action: ArrayLike) -> Floats:
     """
     y, a = np.asarray(y_true, dtype=np.float64), np.asarray(action, dtype=np.float64)
     if isinstance(costs, UnderOver):
-        return np.where(y >= a, costs.under * (y - a), costs.over * (a - y))
-    if isinstance(costs, ErrorCosts):
-        return np.where(y == 1, costs.false_negative * (a != 1), costs.false_positive * (a == 1))
-    taken: Floats = np.asarray(costs.matrix, dtype=np.float64)[y.astype(np.intp), a.astype(np.intp)]
+        taken: Floats = np.where(y >= a, costs.under * (y - a), costs.over * (a - y))
+    elif isinstance(costs, ErrorCosts):
+        taken = np.where(y == 1, costs.false_negative * (a != 1), costs.false_positive * (a == 1))
+    else:
+        taken = np.asarray(costs.matrix, dtype=np.float64)[y.astype(np.intp), a.astype(np.intp)]
     return taken
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from lossmith.report.record import StudyRecord
-from lossmith.report.words import number, with_margin
+from lossmith.report.words import finest, number, with_margin
 
 
 def screen(record: StudyRecord, folder: str | os.PathLike[str] | None = None) -> str:
@@ -40,12 +40,13 @@ def rows_line(record: StudyRecord) -> str:
 def comparison_lines(record: StudyRecord) -> str:
     """Return the comparison as an aligned table of text."""
     table = record.comparison
+    fine = finest(row.difference_margin for row in table.rows)
     head = ("", table.measure, "against the usual way", "")
     rows = [
         (
             row.label,
-            with_margin(row.mean, row.margin),
-            "" if row.role == "default" else signed(row.difference, row.difference_margin),
+            with_margin(row.mean, row.margin, fine),
+            "" if row.role == "default" else signed(row.difference, row.difference_margin, fine),
             "← advised" if row.chosen else "",
         )
         for row in table.rows
@@ -59,7 +60,7 @@ def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
-def signed(difference: float | None, margin: float | None) -> str:
+def signed(difference: float | None, margin: float | None, fine: float | None = None) -> str:
     """Write a difference with its sign: `+1.2 ± 0.3`, `−4.1 ± 0.2`.
 
     >>> signed(-4.1, 0.2), signed(1.25, None)
@@ -67,7 +68,7 @@ def signed(difference: float | None, margin: float | None) -> str:
     """
     if difference is None or number(difference) == "not defined":
         return "not defined"
-    return ("−" if difference < 0 else "+") + with_margin(abs(difference), margin)
+    return ("−" if difference < 0 else "+") + with_margin(abs(difference), margin, fine)
 
 
 def columns(text: str) -> int:

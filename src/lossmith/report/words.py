@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 
@@ -31,11 +31,20 @@ def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def with_margin(value: float | None, margin: float | None) -> str:
-    """Write `35.42 ± 0.42`; without a margin, the number alone."""
+def with_margin(value: float | None, margin: float | None, fine: float | None = None) -> str:
+    """Write `35.42 ± 0.42`, both as precisely as the margin (or the finer one) bears out; else the number alone.
+
+    >>> with_margin(62.18, 13.1), with_margin(62.18, 13.1, fine=2.7)
+    ('62 ± 13', '62.2 ± 13.1')
+    """
     if value is None or not math.isfinite(value) or not margin or not math.isfinite(margin):
-        return number(value)
-    return f"{number(value, margin)} ± {number(margin, margin)}"
+        return number(value, fine)
+    return f"{number(value, fine or margin)} ± {number(margin, fine or margin)}"
+
+
+def finest(margins: Iterable[float | None]) -> float | None:
+    """Return the least margin that is a number above 0: what the digits of a whole table go by."""
+    return min((m for m in margins if m is not None and math.isfinite(m) and m > 0), default=None)
 
 
 LOSS_WORDS: Final[Mapping[str, str]] = {
