@@ -48,6 +48,7 @@ class Builtin:
     hessian: float = 1.0
     ones: bool = False
     per_class: bool = False
+    rounds_first: bool = False
     smooth: bool = True
     why: str = ""
 
@@ -55,8 +56,10 @@ class Builtin:
 # LightGBM 4, src/objective/{regression,binary,multiclass}_objective.hpp; each row is tested by training both.
 BUILTIN: Final[Mapping[str, Mapping[str, Builtin]]] = {
     "lightgbm": {
-        "half_squared_error": Builtin("identity", why="regression"),
-        "squared_error": Builtin("identity", gradient=0.5, hessian=0.5, why="regression, written without the 1/2"),
+        "half_squared_error": Builtin("identity", rounds_first=True, why="regression"),
+        "squared_error": Builtin(
+            "identity", gradient=0.5, hessian=0.5, rounds_first=True, why="regression, written without the 1/2"
+        ),
         "binary_cross_entropy": Builtin("sigmoid", why="binary"),
         "poisson": Builtin("exp", hessian=math.exp(0.7), why="poisson, poisson_max_delta_step=0.7"),
         "gamma": Builtin("exp", why="gamma"),

@@ -31,7 +31,9 @@ ROUNDING: Final = 2.0**-40  # a slope this much smaller than its neighbour is th
 SCAN: Final = frozenset(sign * 2.0**k for sign in (-1, 1) for k in range(-3, 41)) | {float(k) for k in range(-40, 41)}
 SWEEPS: Final = 40
 STENCIL: Final = 6e-6  # the cube root of the float64 rounding: the best relative step of a central difference
-POLISHED_SIZE: Final = 64  # up to this many heads or classes the last digits are polished with a full hessian
+POLISHED_SIZE: Final = 64  # up to this many heads or classes Newton steps with a full hessian give the last digits
+STEPS: Final = 50
+HALVINGS: Final = 20
 
 
 def best_constant(
@@ -238,8 +240,9 @@ def _best_row(total: Total, dimension: int, softmax: bool) -> Floats:
         return _polished(total, _swept(total, np.zeros(dimension)), np.ones(dimension, dtype=bool))
     present = np.array([_occurs(total, dimension, k) for k in range(dimension)])
     row = np.where(present, 0.0, -1e3)  # exp(-1e3) is 0 in every format
-    if present.sum() > 1:
+    if present.sum() > POLISHED_SIZE:
         row[present] = _descended(total, row, present)
+    elif present.sum() > 1:
         row = _polished(total, row, present)
     row = np.where(present, row, -math.inf)
     top = row.max()
@@ -280,20 +283,23 @@ def _descended(total: Total, row: Floats, free: NDArray[np.bool_]) -> Floats:
 
 
 def _polished(total: Total, row: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Newton steps with one finite-difference hessian, kept while they make the gradient smaller."""
+    """Newton steps with a finite-difference hessian, halved until they make the gradient smaller; none if none does."""
     if free.sum() > POLISHED_SIZE or not np.isfinite(row[free]).all():
         return row
-    hessian = _full_hessian(total, row, free)
-    if not np.isfinite(hessian).all():
-        return row
-    best = total(row)[1][free]
-    for _ in range(20):
-        entries = row[free] - np.linalg.lstsq(hessian, best, rcond=1e-9)[0]
-        candidate = _with(row, free, entries)
-        slope = total(candidate)[1][free]
-        if not np.abs(slope).max() < np.abs(best).max():
+    slope = total(row)[1][free]
+    for _ in range(STEPS):
+        hessian = _full_hessian(total, row, free)
+        if not (np.isfinite(hessian).all() and np.isfinite(slope).all()):
             break
-        row, best = candidate, slope
+        step = np.linalg.lstsq(hessian, slope, rcond=1e-9)[0]
+        for halving in range(HALVINGS):
+            candidate = _with(row, free, row[free] - step / 2**halving)
+            found = total(candidate)[1][free]
+            if np.abs(found).max() < np.abs(slope).max():
+                row, slope = candidate, found
+                break
+        else:
+            break
     return row
 
 
