@@ -149,7 +149,7 @@ def _levels(fit: pl.Series) -> tuple[tuple[str, ...], str]:
     counts = counts.sort("rows", "level", descending=[True, False])
     frequent = counts.filter(pl.col("rows") >= fewest)
     kept = frequent.head(MOST_LEVELS)
-    if kept["rows"].sum() < LEAST_COVERED * fit.is_not_null().sum():
+    if float(kept["rows"].sum()) < LEAST_COVERED * float(fit.is_not_null().sum()):
         return (), ""
     note = ""
     if kept.height < frequent.height:

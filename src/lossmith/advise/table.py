@@ -7,9 +7,12 @@ read by `text_file`, the type of each column is decided by `columns`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lossmith.advise.columns import Column, typed
 from lossmith.advise.row import MISSING_WORDS
@@ -33,7 +36,7 @@ class Table:
     (no time zone). `features` are the columns a model may use (never the target; the time column is among them).
     `left_out` names columns that cannot be used, each with the reason as a sentence part. `readings` says how the
     text of a column was understood (see the tables of `lossmith.advise.row`), so that a later row is understood alike.
-    `notes` are whole sentences for the first screen.
+    `notes` are whole sentences for the first screen. `row_numbers` are the numbers (from 1) of the kept rows as read.
     """
 
     frame: pl.DataFrame
@@ -47,6 +50,7 @@ class Table:
     left_out: tuple[tuple[str, str], ...] = ()
     readings: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    row_numbers: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), repr=False, compare=False)
 
 
 def read_table(data: Any, *, target: str, time: str | None = None, encoding: str | None = None) -> Table:
@@ -90,6 +94,7 @@ def read_table(data: Any, *, target: str, time: str | None = None, encoding: str
         left_out=left_out,
         readings=tuple((name, column.reading) for name, column in columns.items() if column.reading),
         notes=tuple(notes),
+        row_numbers=np.flatnonzero(_known(columns, target, time)) + 1,
     )
 
 
@@ -242,6 +247,11 @@ def _known_rows(n_rows: int, columns: dict[str, Column], target: str, time: str 
         value = frame[target][0]
         raise DataError("LM506", f'The target "{target}" is {value} in every row: there is nothing to predict.')
     return frame, n_with_target - frame.height
+
+
+def _known(columns: dict[str, Column], target: str, time: str | None) -> NDArray[np.bool_]:
+    known = columns[target].series.is_not_null().to_numpy()
+    return known if time is None else known & columns[time].series.is_not_null().to_numpy()
 
 
 def _refuse_time(column: Column, time: str) -> None:
