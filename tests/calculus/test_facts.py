@@ -83,6 +83,12 @@ def test_costs_of_five_to_one_make_the_quantile_of_five_sixths() -> None:
             "probability (of the raw prediction through sigmoid)",
         ),
         (formula(lambda y, p: (y - p) ** 2, "binary", link="probit"), "probability"),
+        (formula(lambda y, p: (y - p) ** 2, "binary", link="sigmoid", per="class"), "probability"),
+        (formula(lambda y, p: ls.sqrt(ls.mean((y - p) ** 2)), "binary", link="sigmoid", per="class"), "not named yet"),
+        (
+            formula(lambda y, p, r=2.0: (y + r) * ls.log(r + p) - y * ls.log(p), "count", link="exp"),
+            "mean",
+        ),
         (
             formula(lambda y, p: -ls.over_classes(y * p) / ls.sqrt(ls.over_classes(p**2)), "class", link="softmax"),
             "probability",

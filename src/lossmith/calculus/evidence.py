@@ -131,8 +131,6 @@ def _is_number(node: Node) -> bool:
 
 def increasing_part(root: Node) -> tuple[str, Node] | None:
     """As `additive_part`, through an outer root, logarithm or exponential, which has its minimum at the same place."""
-    if root.op == "axis_mean":
-        return None
     if root.op in ("sqrt", "log", "exp", "log1p", "expm1"):
         return increasing_part(root.args[0])
     if root.op == "example_rms":
