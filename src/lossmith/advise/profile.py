@@ -327,7 +327,7 @@ def _positive_class(named: list[str], rare_first: list[str], uneven: bool, asked
         return asked, "as you said"
     numbers = [_number(name) for name in named]
     if None not in numbers:
-        return max(zip(numbers, named, strict=True))[1], "as the larger number"  # type: ignore[type-var]
+        return max(zip(numbers, named, strict=True))[1], "as the larger number"
     worded = [name for name in named if name.lower() in POSITIVE_WORDS]
     worded = worded or [name for name in named if not _negative(name)]
     if len(worded) == 1:
@@ -358,8 +358,10 @@ def _texts(values: pl.Series) -> list[str]:
     """Return each value as the text that names its class (1.0 is "1")."""
     import polars as pl
 
-    if values.dtype == pl.Float64 and bool((values == values.floor()).all()) and values.abs().max() < 2**53:
-        values = values.cast(pl.Int64)
+    if values.dtype == pl.Float64:
+        numbers = values.to_numpy()
+        if bool(np.all((numbers == np.floor(numbers)) & (np.abs(numbers) < 2**53))):
+            values = values.cast(pl.Int64)
     return values.cast(pl.String).to_list()
 
 
