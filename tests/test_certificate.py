@@ -184,6 +184,16 @@ def test_infinity_is_right_only_where_the_truth_rounds_to_it() -> None:
     assert not missed.meets
 
 
+def test_beside_a_jump_both_sides_count() -> None:
+    """Where |y - z| <= 1 fails by less than the difference can hold, 1 is as right as 0; elsewhere it is not."""
+    inside = make("where", make("less_equal", make("abs", Y - Z), ONE), ONE, constant(0.0))
+    pairs = {Y: np.array([5e-324, 0.5]), Z: np.array([-1.0, -1.0])}
+    subject = Subject("planted", "hessian", inside, (Z,))
+    found = certify(subject, [Case(pairs, np.array([1.0, 0.0]))], FLOAT64, backend="numpy")
+    assert found.meets and found.rules == {"k": 1}
+    assert not certify(subject, [Case(pairs, np.array([1.0, 1.0]))], FLOAT64, backend="numpy").meets
+
+
 # Other shapes --------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ The contract: no NaN, no infinity where the truth rounds to a finite number, and
 A unit is one ulp at scale s. Rule (a): s is the truth itself. The other rules are consulted only where (a) alone would
 not do, and are counted: (b) near a change of sign, s = |z * slope| / 4; (c) soft targets, s is the mixture of the sizes
 at hard targets; (d) near the end of the format, s is its least scale; (e) a value that is a sum of terms of both signs,
-s = sum of |terms|.
+s = sum of |terms|; (k) one float beside a kink or a jump, the truth on its other side counts as well.
 """
 
 from lossmith.certificate.judge import Case, certify, contradictions, exact

@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossmith.certificate.record import Certificate, bound_of
-from lossmith.certificate.scales import LOOK, Subject, place_of, row_of, scales, size
+from lossmith.certificate.scales import LOOK, Subject, beyond_kinks, place_of, row_of, scales, size
 from lossmith.formula.node import Node
 from lossmith.interpret import BALLS, interpret, truths
 from lossmith.interpret.truth import Truth
 from lossmith.numerics.formats import Format, error_in_ulp, round_to, ulp
+
+RULES: Final = "bcdek"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class _Judgement:
         error = units = _error(computed, ball, self.fmt)
         if math.isinf(computed) and math.isfinite(truth):
             tally.counts["false_infinity"] += 1
-        elif self.bound < error < math.inf:
+        elif error > self.bound and not math.isnan(computed):
             units = self.excused(case, at, computed, ball, truth)
         if units > tally.worst or not tally.point:
             row = at[0] if self.subject.row_wise else None
@@ -83,10 +85,13 @@ class _Judgement:
     def excused(self, case: Case, at: tuple[int, ...], computed: float, ball: Any, truth: float) -> float:
         """The units left by the rule that suffices, else by the kindest."""
         left = {"a": _error(computed, ball, self.fmt)}
-        for rule, scale in scales(place_of(self.subject, case.values, at), self.fmt, truth):
+        place = place_of(self.subject, case.values, at)
+        for rule, scale in scales(place, self.fmt, truth):
             left[rule] = _error(computed, ball, self.fmt, max(scale, size(ball)))
             if left[rule] <= self.bound:
                 break
+        else:
+            left["k"] = min((_error(computed, b, self.fmt) for b in beyond_kinks(place, self.fmt)), default=math.inf)
         best = min(left, key=left.__getitem__)
         self.tally.rules[best] += 1
         lost = computed == 0.0 and abs(truth) >= self.fmt.smallest_normal
@@ -175,7 +180,7 @@ def _certificate(subject: Subject, tally: _Tally, bound: int, *, backend: str, d
         median_ulp=float(np.median(finite)) if finite else 0.0,
         worst_units=tally.worst,
         worst_point=tally.point,
-        rules={rule: tally.rules[rule] for rule in "bcde" if tally.rules[rule]},
+        rules={rule: tally.rules[rule] for rule in RULES if tally.rules[rule]},
         seed=seed,
         meets=not any(counts.values()) and tally.worst <= bound,
         parameters=dict(subject.parameters),

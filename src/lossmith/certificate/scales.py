@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.calculus.derivative import tangent
-from lossmith.formula.node import Node, make, number_of, symbol, symbol_of
+from lossmith.formula.node import Node, make, number_of, symbol, symbol_of, symbols, walk
 from lossmith.interpret import BALLS, interpret
-from lossmith.numerics.formats import Format, as_fraction
+from lossmith.numerics.formats import Format, as_fraction, neighbour
 
 STEPS: Final = (0.25, -0.25, 0.0625, -0.0625, 2.0**-8, -(2.0**-8))
 LOOK: Final = 512
@@ -156,6 +157,36 @@ def _sign_after(place: Place, leaf: Node, z: NDArray[np.float64], index: tuple[i
     with np.errstate(over="ignore"):
         moved[index] *= 1.0 + step
     return _sign(place.look(place.subject.node, {leaf: moved})) if np.isfinite(moved[index]) else 0
+
+
+def beyond_kinks(place: Place, fmt: Format) -> list[Any]:
+    """What the output is one float further (of a prediction or a target), beyond a kink or a jump.
+
+    No kernel that sees a rounded difference can know on which side of a kink such a point lies.
+    """
+    conditions = _conditions(place.subject.node)
+    if not conditions:
+        return []
+    here = [place.look(c) for c in conditions]
+    found = []
+    targets = [leaf for leaf in symbols(place.subject.node, role="target") if leaf in place.values]
+    for leaf in (*place.subject.raw, *targets):
+        z = np.asarray(place.values[leaf], dtype=np.float64)
+        for index, step in product(map(tuple, np.ndindex(z.shape)), (-1, 1)):
+            moved = z.copy()
+            moved[index] = neighbour(float(z[index]), fmt, step)
+            changed = {leaf: moved}
+            if any(place.look(c, changed) is not side for c, side in zip(conditions, here, strict=True)):
+                found.append(place.look(place.subject.node, changed))
+    return found
+
+
+@lru_cache(maxsize=512)
+def _conditions(node: Node) -> tuple[Node, ...]:
+    """What decides between the branches of a formula."""
+    plain = {n.args[0] for n in walk(node) if n.op == "where"}
+    signs = {make("less", n.args[0], make("constant", attr=0.0)) for n in walk(node) if n.op in ("sign", "abs")}
+    return tuple(plain | signs)
 
 
 @lru_cache(maxsize=512)

@@ -91,7 +91,7 @@ def _thinned(z: Array, size: int, seed: int) -> Array:
     """A seeded choice of points; the grid of known trouble always stays."""
     if z.size <= size:
         return z
-    known = np.isin(z, np.asarray(both_signs(MAGNITUDES), dtype=z.dtype))
+    known = np.isin(z, np.asarray(both_signs(MAGNITUDES), dtype=z.dtype)) | (np.abs(z) == np.finfo(z.dtype).max)
     others = np.flatnonzero(~known)
     extra = np.random.default_rng(seed).choice(
         others, size=min(others.size, max(10, size - int(known.sum()))), replace=False
