@@ -1,11 +1,13 @@
 """Every function that a generated kernel may call, under one name of import.
 
-Comes in: nothing. Goes out: the words (`select`, `fma`, `two_sum` …), the float64 functions (`exp_f64` …).
+Comes in: nothing. Goes out: the words (`select`, `fma`, `two_sum` …), the functions in float64 (`exp_f64` …)
+and float32 (`exp_f32` …).
 Imported by generated kernels and by what they import, never with Lossmith itself: it needs Numba.
 """
 
 from __future__ import annotations
 
+from lossmith.emit.vectormath32 import exp_f32, expm1_f32, log1p_f32, log_f32
 from lossmith.emit.vectormath64 import (
     cosh_f64,
     exp_dw_f64,
@@ -39,8 +41,8 @@ from lossmith.emit.vectormath_words import (
 )
 
 __all__ = [
-    "add_up", "bits", "cosh_f64", "digamma_f64", "erf_f64", "exp_dw_f64", "exp_f64", "expm1_f64", "fma",
-    "from_bits", "inlined", "lgamma_f64", "log1p_f64", "log1p_unit_f64", "log_f64", "magnitude", "maximum",
-    "minimum", "nearest", "pow_f64", "quick_two_sum", "root", "scale_exp_f64", "select", "signed", "sinh_f64",
-    "tanh_f64", "two_prod", "two_sum", "wide_vectors",
+    "add_up", "bits", "cosh_f64", "digamma_f64", "erf_f64", "exp_dw_f64", "exp_f32", "exp_f64", "expm1_f32",
+    "expm1_f64", "fma", "from_bits", "inlined", "lgamma_f64", "log1p_f32", "log1p_f64", "log1p_unit_f64", "log_f32",
+    "log_f64", "magnitude", "maximum", "minimum", "nearest", "pow_f64", "quick_two_sum", "root", "scale_exp_f64",
+    "select", "signed", "sinh_f64", "tanh_f64", "two_prod", "two_sum", "wide_vectors",
 ]  # fmt: skip

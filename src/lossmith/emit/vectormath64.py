@@ -167,14 +167,17 @@ def log1p_f64(x: Word) -> Word:
 
 @inlined
 def log1p_unit_f64(x: Word) -> Word:
-    """log(1 + x) for 0 <= x <= 1 (the tail of softplus), at a third of the cost."""
+    """log(1 + x) for 0 <= x <= 1 (the tail of softplus), at half the cost (minimax in |s| <= 0.2, error 2**-62)."""
     high = x > 0.5
-    s_f = select(high, (x - 1.0) * 0.5, x)
-    s = s_f / (2.0 + s_f)
+    f = select(high, (x - 1.0) * 0.5, x)
+    s = f / (2.0 + f)
     z = s * s
-    half = 0.5 * s_f * s_f
-    small = fma(s, fma(z, _log_tail(z), half), select(high, LN2_LO, 0.0))
-    return select(high, LN2_HI, 0.0) + (s_f - (half - small))
+    z2 = z * z
+    low = fma(fma(0.22222224286815498, z, 0.2857142855591197), z2, fma(0.40000000000056346, z, 0.666666666666666))
+    top = fma(fma(0.13840846021859568, z, 0.1317392293289964), z2, fma(0.15391092750827914, z, 0.1818166646017926))
+    half = 0.5 * f * f
+    small = fma(s, fma(z, fma(z2 * z2, top, low), half), select(high, LN2_LO, 0.0))
+    return select(high, LN2_HI, 0.0) + (f - (half - small))
 
 
 @inlined
