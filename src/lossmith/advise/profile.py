@@ -1,7 +1,7 @@
 """Look at a target: a `Table` comes in, what kind of target it is, why, and its shape go out.
 
 The kind of a number is decided by one table, `KINDS_IN_ORDER`: the first row that fits the values wins, and the reason
-is printed from what it saw. Which class is the positive one is decided by `POSITIVE_RULES`.
+is printed from what it saw. Which of two classes is the positive one is decided in `names`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.advise.names import natural_order, positive_class, unit_of
 from lossmith.advise.table import Table, read_table
 from lossmith.errors import DataError, did_you_mean
 
@@ -28,24 +29,7 @@ COUNTS_UP_TO = 1000
 EVEN_SHARES = 0.5
 QUANTILE_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 LABEL_WORDS = frozenset({"class", "label", "category", "species", "type", "group"})
-POSITIVE_WORDS = _words(
-    "yes y true t positive pos fraud churn churned default sick ill disease died dead malignant spam bad fail failed "
-    "failure late 예 있음 양성 불량 사기 이탈 참"
-)
-NEGATIVE_WORDS = _words(
-    "no n false f negative neg normal healthy benign ham good ok none legitimate alive absent 아니오 없음 음성 정상 "
-    "거짓"
-)
-UNIT_WORDS = _words(
-    "seconds minutes hours days weeks months years dollars usd eur euros gbp krw won yen kg grams km miles meters "
-    "metres percent"
-)
 
 
 @dataclass(frozen=True)
@@ -140,16 +124,6 @@ def profile(
         warnings=(*facts.pop("warnings"), *_leaks(table)),
         **facts,
     )
-
-
-def unit_of(name: str) -> str:
-    """Return the unit that a column's name ends with, else the name itself.
-
-    >>> unit_of("delay_minutes"), unit_of("price (USD)"), unit_of("arr_delay")
-    ('minutes', 'USD', 'arr_delay')
-    """
-    words = re.findall(r"[^\W_]+", name)
-    return words[-1] if words and words[-1].lower() in UNIT_WORDS and len(words) > 1 else name
 
 
 def _suggested(values: pl.Series) -> tuple[str, str]:
@@ -291,7 +265,7 @@ def _number_warnings(name: str, facts: Mapping[str, Any], most_common: float) ->
 
 def _classes(values: pl.Series, table: Table, kind: str, positive: str | None) -> dict[str, Any]:
     """Describe a target of classes: their names in order, and an index per row."""
-    named = sorted(_texts(values.unique()), key=_natural)
+    named = sorted(_texts(values.unique()), key=natural_order)
     if len(named) > MOST_CLASSES:
         raise DataError(
             "LM513",
@@ -304,54 +278,18 @@ def _classes(values: pl.Series, table: Table, kind: str, positive: str | None) -
 def _binary(values: pl.Series, table: Table, kind: str, positive: str | None) -> dict[str, Any]:
     """Describe a target of two classes, the positive one last."""
     texts = _texts(values)
-    named = sorted(set(texts), key=_natural)
+    named = sorted(set(texts), key=natural_order)
     if len(named) > 2:
         first = next(place for place, text in enumerate(texts) if text not in set(_first_two(texts)))
         raise _contradiction(table, kind, first, texts[first], f"one of two values ({len(named):,} found)")
     rare_first = sorted(named, key=texts.count)
-    chosen, why = _positive_class(named, rare_first, texts.count(rare_first[0]) < texts.count(rare_first[1]), positive)
+    chosen, why = positive_class(named, rare_first, texts.count(rare_first[0]) < texts.count(rare_first[1]), positive)
     named = [name for name in named if name != chosen] + [chosen]
     return _indexed(values, named) | {"positive": chosen, "reason": f'; "{chosen}" counts as positive {why}'}
 
 
 def _first_two(texts: list[str]) -> list[str]:
     return list(dict.fromkeys(texts))[:2]
-
-
-def _positive_class(named: list[str], rare_first: list[str], uneven: bool, asked: str | None) -> tuple[str, str]:
-    """Return the class that counts as 1, and why: asked for, by value, by its word, as the rarer one, by order."""
-    if asked is not None:
-        if asked not in named:
-            shown = '" and "'.join(named)
-            raise DataError("LM514", f'The positive class "{asked}" is not in the target, which has "{shown}".')
-        return asked, "as you said"
-    numbers = [_number(name) for name in named]
-    if None not in numbers:
-        return max(zip(numbers, named, strict=True))[1], "as the larger number"
-    worded = [name for name in named if name.lower() in POSITIVE_WORDS]
-    worded = worded or [name for name in named if not _negative(name)]
-    if len(worded) == 1:
-        return worded[0], "by its word"
-    return (rare_first[0], "as the rarer one") if uneven else (named[-1], "as the later in the alphabet")
-
-
-def _negative(name: str) -> bool:
-    """Whether a name says no: `no`, or `not sick` next to `sick`."""
-    lower = name.lower()
-    return lower in NEGATIVE_WORDS or lower.startswith(("no ", "not ", "non-", "non_", "no_", "not_"))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _natural(name: str) -> tuple[int, float, str]:
-    """Sort key: numbers by value, before texts."""
-    number = _number(name)
-    return (1, 0.0, name) if number is None or number != number else (0, number, name)
 
 
 def _texts(values: pl.Series) -> list[str]:
