@@ -98,6 +98,7 @@ WRITTEN = [
     (ls.mean(Z), [[0.5, 1.0, 2.5]]),
     (ls.sum(Z), [[1.0, 2.0, 5.0]]),
     (ls.clip(Z, 0.5, 2), [[0.5, 1.5, 2.0], [0.75, 0.5, 2.0]]),
+    (ls.clip(Z, 2, 1), np.ones((2, 3))),  # as in NumPy, the upper bound has the last word
     (ls.where(Z > 1, Z, -1), [[-1, 1.5, 3.0], [-1, -1, 2.0]]),
     (ls.where(ls.logical_and(Z > 0.5, Z < 2), 1, 0), [[0, 1, 0], [1, 0, 0]]),
     (ls.where(ls.logical_or(Z <= 0.5, Z >= 2), 1, 0), [[1, 0, 1], [0, 1, 1]]),

@@ -13,6 +13,7 @@ from lossmith.errors import FormulaError
 from lossmith.formula.definition import Definition
 from lossmith.formula.node import symbol
 from lossmith.formula.parse import parse
+from lossmith.formula.scan import NESTING_LIMIT
 from lossmith.formula.text import TEXT_LIMIT
 from lossmith.formula.trace import define
 
@@ -205,6 +206,15 @@ def test_texts_made_to_break_the_reader_are_refused_like_any_other(text):
     assert len(str(refusal(text))) < 1_000
 
 
+@pytest.mark.parametrize(("before", "after"), [("(", ")"), ("-(", ")"), ("log(", ")"), ("-", ""), ("2**(", ")")])
+def test_nesting_is_read_up_to_the_limit_and_not_beyond(before, after):
+    count = NESTING_LIMIT // (1 + before.startswith("-("))
+    assert isinstance(read(before * count + "z" + after * count), Definition)
+    error = refusal(before * (count + 1) + "z" + after * (count + 1))
+    assert error.code == "LM130"
+    assert f"more than {NESTING_LIMIT} deep" in error.sentence
+
+
 def test_long_sums_are_read():
     assert read("z" + " + z*y" * 200).formula.op == "add"
 
@@ -277,8 +287,17 @@ def test_a_loss_stands_in_a_text_by_its_name():
 
 def test_a_loss_of_another_link_is_written_out_in_z():
     p = ls.sigmoid(Z)
-    found = read("log_loss", target="real", link=None, functions=LOSSES).formula
-    assert found is -Y * ls.log(p) - (1 - Y) * ls.log(1 - p)
+    found = read("log_loss + p**2", link="exp", functions=LOSSES).formula
+    assert found is -Y * ls.log(p) - (1 - Y) * ls.log(1 - p) + P**2
+
+
+def test_what_the_declaration_leaves_open_is_taken_from_the_losses():
+    found = read("log_loss + dice", link=None, functions=LOSSES)
+    assert (found.declaration.link, found.declaration.per) == ("sigmoid", ("class",))
+    assert found.formula is read("log_loss + dice", per="class", functions=LOSSES).formula
+    # Two links, or a p of the text's own: nothing is taken over, and p is written out.
+    assert read("log_loss + scaled(scale=1)", link=None, functions=LOSSES).declaration.link is None
+    assert read("log_loss + p", link=None, functions=LOSSES).declaration.link is None
 
 
 def test_numbers_given_by_name_take_the_place_of_parameters():
@@ -297,7 +316,7 @@ def test_a_word_with_arguments_stays_a_word_where_a_loss_has_its_name():
 
 
 LOSS_REFUSED = [
-    ("dice", {}, "LM138", "per="),
+    ("dice", {"per": "group"}, "LM138", 'per="class"'),
     ("dice(smooth=-1)", {"per": "class"}, "LM138", "at least 0"),
     ("dice(smoth=1)", {"per": "class"}, "LM138", 'Did you mean "smooth"'),
     ("dice(2)", {}, "LM135", "by name"),

@@ -68,6 +68,7 @@ BRACKETS = [
     (-2 * Y, "-2 * y"),
     (-constant(2.0) * Y, "-(2) * y"),
     (constant(-2.0) ** Y, "(-2) ** y"),
+    (constant(-0.0) ** Y, "(-0) ** y"),
     (Y - constant(-2.0), "y - -2"),
     (0 * constant(-0.0) * Y, "0 * -0 * y"),
     (ls.where((Y < Z) & ~(Z > P), Y, Z), "where((y < z) & ~(p < z), y, z)"),

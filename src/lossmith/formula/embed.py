@@ -1,17 +1,31 @@
 """A loss inside the formula of another: its parameters become numbers, its leaves the leaves of the outer formula.
 
-Comes in: a definition, numbers for its parameters, the leaves and declaration of the outer formula. Goes out: a node.
+Comes in: definitions, numbers for their parameters, the declaration of the outer formula. Goes out: what the outer
+declaration takes over from them, and a node for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lossmith.errors import FormulaError
 from lossmith.formula.definition import Definition, bound
 from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, among, constant, substitute, symbol, symbols
 from lossmith.formula.roles import Declaration, roles
+
+
+def joined(outer: Declaration, losses: Sequence[Definition], *, uses_p: bool) -> Declaration:
+    """The outer declaration with what it leaves open, and the losses agree on: the link, and the axes of `per`.
+
+    A formula that writes p itself has said by its own link what p is, so that its link stays.
+    """
+    said = [loss.declaration for loss in losses]
+    per = outer.per or tuple(dict.fromkeys(axis for one in said for axis in one.per))
+    links = {one.link for one in said if not one.heads}
+    free = outer.link is None and not outer.heads and not uses_p
+    return replace(outer, per=per, link=links.pop() if free and len(links) == 1 else outer.link)
 
 
 def embed(definition: Definition, values: Mapping[str, float], outer: Declaration) -> Node:

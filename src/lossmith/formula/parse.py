@@ -13,12 +13,12 @@ import math
 import operator
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn, TypeAlias
 
 from lossmith.errors import FormulaError, LossmithError, did_you_mean
 from lossmith.formula.definition import Definition, Parameter, check_definition
-from lossmith.formula.embed import embed
+from lossmith.formula.embed import embed, joined
 from lossmith.formula.node import OPERATIONS, Node, constant, make, number_of, symbol, walk
 from lossmith.formula.roles import RESERVED, Declaration, declare, roles
 from lossmith.formula.scan import OTHER_WORDS, refuse, scan
@@ -73,6 +73,7 @@ def parse(
 ) -> Definition:
     """Read a formula text.
 
+    What the declaration leaves open (`link`, `per`) is taken from the losses named in the text, where they agree.
     `vocabulary` holds the words (`lossmith.maths.VOCABULARY`); `parameters` maps each name to its default, None where
     it must be bound, or to (default, domain); `functions` maps the names of losses to their definitions, or to
     callables that take numbers by keyword and give a definition or a node.
@@ -85,17 +86,23 @@ def parse(
     """
     title = name or "formula"
     line = scan(text)
-    body = line.lstrip()
+    tree = _tree(line, line.lstrip())
     declaration = declare(target, link, heads, tuple(columns), per, class_axis, on)
+    used = _named(tree)
+    inner = [loss for key, loss in (functions or {}).items() if key in used and isinstance(loss, Definition)]
+    declaration = joined(declaration, inner, uses_p="p" in used)
     leaves = {unicodedata.normalize("NFKC", key): leaf for key, leaf in roles(declaration).leaves.items()}
     declared = _parameters(title, parameters or {}, leaves, domain or {})
     names = leaves | {unicodedata.normalize("NFKC", p.name): symbol(p.name, "parameter") for p in declared}
-    reading = _Reading(line, body, declaration, names, vocabulary, functions or {})
-    tree = _tree(reading)
+    reading = _Reading(line, line.lstrip(), declaration, names, vocabulary, functions or {})
     formula = _formula(tree, reading)
     if functions and _is_mixed(formula):
-        formula = _formula(tree, _Reading(line, body, declaration, names, vocabulary, functions, wrap=True))
+        formula = _formula(tree, replace(reading, wrap=True))
     return check_definition(Definition(title, formula, declaration, declared, source or ""))
+
+
+def _named(tree: ast.expr) -> set[str]:
+    return {vertex.id for vertex in ast.walk(tree) if isinstance(vertex, ast.Name)}
 
 
 def arguments(definition: Definition) -> dict[str, Any]:
@@ -127,18 +134,16 @@ def _parameters(
     return tuple(found)
 
 
-def _tree(reading: _Reading) -> ast.expr:
+def _tree(line: str, body: str) -> ast.expr:
     try:
-        tree = ast.parse(reading.body, mode="eval").body
+        tree = ast.parse(body, mode="eval").body
     except (RecursionError, MemoryError):
         raise FormulaError("LM130", "the formula has too many terms in one chain; write it in parts.") from None
     except SyntaxError as error:
-        if reading.body[-1] in "+-*/<>=&|~":
-            refuse(
-                "LM132", reading.line, len(reading.line), "the formula stops in the middle; something is missing here."
-            )
-        column = max(0, min((error.offset or 1) - 1, len(reading.body))) + len(reading.line) - len(reading.body)
-        refuse("LM132", reading.line, column, "the formula cannot be read from here on.")
+        if body[-1] in "+-*/<>=&|~":
+            refuse("LM132", line, len(line), "the formula stops in the middle; something is missing here.")
+        column = max(0, min((error.offset or 1) - 1, len(body))) + len(line) - len(body)
+        refuse("LM132", line, column, "the formula cannot be read from here on.")
     except (ValueError, OverflowError):
         raise FormulaError("LM132", "the formula cannot be read.") from None
     count = sum(1 for _ in ast.walk(tree))
