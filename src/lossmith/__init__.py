@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lossmith.loss.activation import activation as activation
     from lossmith.adapt.in_lightgbm import for_lightgbm as for_lightgbm
-    from lossmith.advise.profile import profile_data as profile
+    from lossmith.advise.profile import profile as profile
     from lossmith.advise.study import study as study
     from lossmith.errors import LossmithError as LossmithError
+    from lossmith.loss.activation import activation as activation
+    from lossmith.loss.handle import Loss as Loss
     from lossmith.loss.library import define as define
     from lossmith.loss.library import from_json as from_json
     from lossmith.loss.library import get as get
     from lossmith.loss.library import names as names
     from lossmith.loss.library import parse as parse
-    from lossmith.loss.handle import Loss as Loss
-    from lossmith.maths import *  # noqa: F403
     from lossmith.loss.sums import Sums as Sums
+    from lossmith.maths import *  # noqa: F403
 
 __version__ = "0.1.0"
 
@@ -40,7 +40,7 @@ _PUBLIC = {
     "study": "lossmith.advise.study",
 }
 
-__all__ = [*_PUBLIC]  # noqa: PLE0604
+__all__ = [*_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

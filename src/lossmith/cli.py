@@ -97,7 +97,7 @@ def _loss(name: str, numbers: list[str] | None) -> Any:
     """A loss by name with `key=number` texts bound."""
     from lossmith.loss import get
 
-    given: dict[str, float] = {}
+    given: dict[str, Any] = {}
     for text in numbers or []:
         key, _, value = text.partition("=")
         try:

@@ -7,31 +7,22 @@ Comes in: a `Definition`. Goes out: `expressions` (exact formulas) and `compiled
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lossmith.calculus.additivity import Additive, additive_part
 from lossmith.calculus.derivative import ONE, ZERO, adjoints, gradient, tangent
 from lossmith.calculus.diagonal import diagonal
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.lift import lift
-from lossmith.formula.node import Axis, Node, constant, make, number_of, substitute, symbol, symbol_of
+from lossmith.formula.node import Axis, Node, make, substitute, symbol, symbol_of
 from lossmith.formula.rewrite import Step
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Program
 from lossmith.kernel.schedule import schedule, select_present
 from lossmith.stable.forms import in_plain_operations
 from lossmith.stable.rules import stabilise
-
-
-@dataclass(frozen=True)
-class Additive:
-    """A total that is a sum over examples: `factor` times the mean (or sum) of `body`."""
-
-    body: Node
-    op: str
-    factor: float
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ def expressions(definition: Definition) -> Expressions:
     if found is None:
         gradients = tuple(stabilise(gradient(value, leaf))[0] for leaf in raw)
         return Expressions(definition, value, None, None, gradients, steps)
-    per_example = found.body if found.factor == 1.0 else constant(found.factor) * found.body
+    per_example = found.term
     by_node = adjoints(per_example)
     gradients = tuple(stabilise(by_node.get(leaf, ZERO))[0] for leaf in raw)
     return Expressions(definition, value, found, per_example, gradients, steps)
@@ -78,57 +69,6 @@ def expressions(definition: Definition) -> Expressions:
 def _hessian(definition: Definition) -> tuple[Node, ...]:
     found = expressions(definition)
     return tuple(stabilise(diagonal(g, leaf))[0] for g, leaf in zip(found.gradient, found.raw, strict=True))
-
-
-def additive_part(value: Node) -> Additive | None:
-    """The one sum over examples that the value is a multiple of, or None."""
-    if value.op in ("example_mean", "example_sum"):
-        below = any(n.op.startswith("example_") for n in _below(value.args[0]))
-        return None if below or "group" in value.axes else Additive(value.args[0], value.op, 1.0)
-    if value.op == "negative":
-        return _scaled(additive_part(value.args[0]), -1.0)
-    if value.op == "multiply":
-        for number, other in (value.args, value.args[::-1]):
-            if number_of(number) is not None:
-                return _scaled(additive_part(other), number_of(number) or 0.0)
-            if _is_plain_scale(number):
-                return _multiplied(additive_part(other), number)
-    if value.op == "divide":
-        inner = additive_part(value.args[0])
-        if inner is None or not _is_plain_scale(value.args[1]):
-            return None
-        return Additive(inner.body / value.args[1], inner.op, inner.factor)
-    if value.op in ("add", "subtract"):
-        return _joined(additive_part(value.args[0]), additive_part(value.args[1]), value.op)
-    return None
-
-
-def _below(node: Node) -> Sequence[Node]:
-    from lossmith.formula.node import walk
-
-    return walk(node)
-
-
-def _is_plain_scale(node: Node) -> bool:
-    """Whether a node is made of parameters and numbers only."""
-    return not node.axes and all(
-        (leaf := symbol_of(n)) is None or leaf.role == "parameter" for n in _below(node) if not n.args
-    ) and not any(n.op.startswith("example_") for n in _below(node))
-
-
-def _scaled(part: Additive | None, factor: float) -> Additive | None:
-    return None if part is None else Additive(part.body, part.op, part.factor * factor)
-
-
-def _multiplied(part: Additive | None, scale: Node) -> Additive | None:
-    return None if part is None else Additive(scale * part.body, part.op, part.factor)
-
-
-def _joined(a: Additive | None, b: Additive | None, op: str) -> Additive | None:
-    if a is None or b is None or a.op != b.op:
-        return None
-    left, right = (p.body if p.factor == 1.0 else constant(p.factor) * p.body for p in (a, b))
-    return Additive(make(op, left, right), a.op, 1.0)
 
 
 def direction(leaf: Node) -> Node:
@@ -207,7 +147,7 @@ def _need_per_example(found: Expressions) -> Node:
 
 def _scale(found: Expressions) -> Node | None:
     """From one example's term to the finished number: 1 / sum of weights for a mean."""
-    if found.additive is None or found.additive.op == "example_sum":
+    if found.additive is None or not found.additive.is_mean:
         return None
     return ONE / make("example_sum", ONE)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +65,7 @@ def use_numba(part: Pass, rows: Rows, backend: Backend) -> bool:
 
 @lru_cache(maxsize=1024)
 def _has_loop_form(part: Pass) -> bool:
-    inner = needed(part.roots, {node: "" for node in part.inputs})
+    inner = needed(part.roots, dict.fromkeys(part.inputs, ""))
     plain = [n for n in inner if n.args and not n.op.startswith("class_") and not among(n, part.inputs)]
     return all(supports(n.op, "numba") for n in plain)
 
@@ -85,9 +86,7 @@ def finish_nodes(
     if not nodes:
         return {}
     function, inputs = _finisher(nodes)
-    values = [
-        sums[node].hi if node in sums else np.full((1, 1), parameters[repr(node)]) for node in inputs
-    ]
+    values = [sums[node].hi if node in sums else np.full((1, 1), parameters[repr(node)]) for node in inputs]
     with np.errstate(all="ignore"):
         results = function(*values, classes, groups)
     return {node: np.atleast_2d(np.asarray(r, dtype=np.float64)) for node, r in zip(nodes, results, strict=True)}
@@ -95,7 +94,7 @@ def finish_nodes(
 
 @lru_cache(maxsize=2048)
 def _finisher(nodes: tuple[Node, ...]) -> tuple[Callable[..., Any], tuple[Node, ...]]:
-    sums = [n for n in _top_sums(nodes)]
+    sums = _top_sums(nodes)
     inputs = (*sums, *(p for p in symbols(*nodes, role="parameter")))
     return numpy_function({node: f"a{j}" for j, node in enumerate(inputs)}, nodes), inputs
 
@@ -153,7 +152,9 @@ def _grouped(terms: Array, rows: Rows) -> Pair:
     assert rows.groups is not None
     order = np.argsort(rows.groups, kind="stable")
     borders = np.searchsorted(rows.groups[order], np.arange(rows.n_groups + 1))
-    parts = [total(terms[order[a:b]], axis=0) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    if not rows.n_groups:
+        return Pair(np.zeros((0, terms.shape[1])), np.zeros((0, terms.shape[1])))
+    parts = [total(terms[order[a:b]], axis=0) for a, b in pairwise(borders)]
     return Pair(np.stack([p.hi for p in parts]), np.stack([p.lo for p in parts]))
 
 
@@ -165,7 +166,7 @@ def read_leaves(part: Pass) -> tuple[Node, ...]:
 
 def _cut(part: Pass) -> list[Node]:
     """The nodes of a pass, without what lies below its finished inputs."""
-    return [n for n in needed(part.roots, {node: "" for node in part.inputs}) if not among(n, part.inputs) and not n.args]
+    return [n for n in needed(part.roots, dict.fromkeys(part.inputs, "")) if not among(n, part.inputs) and not n.args]
 
 
 @lru_cache(maxsize=1024)
@@ -218,8 +219,8 @@ def _matrix(rows: Rows, leaf: Node) -> Array:
     """A leaf as float64 of shape (n, 1) or (n, classes); class indices become one-hot rows."""
     array = rows.leaves[leaf]
     if array.dtype.kind == "i":
-        return (array[:, None] == np.arange(rows.classes)).astype(np.float64)
-    return _tall(array).astype(np.float64, copy=False)
+        return np.asarray(array[:, None] == np.arange(rows.classes), dtype=np.float64)
+    return np.asarray(_tall(array), dtype=np.float64)
 
 
 @lru_cache(maxsize=1024)
@@ -265,7 +266,8 @@ def _numba_pass(
         fin[j] = finished[node]
     dtype = work_dtype(rows)
     written = [
-        np.empty((rows.n, rows.classes) if classes and "class" in node.axes else rows.n, dtype) for _, node in part.outputs
+        np.empty((rows.n, rows.classes) if classes and "class" in node.axes else rows.n, dtype)
+        for _, node in part.outputs
     ]
     sizes = slots(part, rows.classes)
     n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
@@ -287,5 +289,3 @@ def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
         found.append(Pair(total_hi, np.where(np.isfinite(rest), rest, 0.0)))
         at += size
     return found
-
-

@@ -70,9 +70,13 @@ def _finished(formula: Node) -> Node:
 def _check_alike(a: Definition, b: Definition) -> None:
     if a.declaration.target != b.declaration.target:
         kinds = [", ".join(f"{n}: {k}" for n, k in d.declaration.target) for d in (a, b)]
-        raise ArgumentError("LM238", f"{a.name} and {b.name} have different targets ({kinds[0]} and {kinds[1]}); they cannot be added.")
+        raise ArgumentError(
+            "LM238", f"{a.name} and {b.name} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added."
+        )
     if a.reweighting != b.reweighting:
-        raise ArgumentError("LM239", f"{a.name} and {b.name} weigh rows differently; add them first, then reweight the sum.")
+        raise ArgumentError(
+            "LM239", f"{a.name} and {b.name} weigh rows differently; add them first, then reweight the sum."
+        )
     for attribute in ("heads", "on", "class_axis"):
         if getattr(a.declaration, attribute) != getattr(b.declaration, attribute):
             raise ArgumentError("LM241", f"{a.name} and {b.name} differ in {attribute}; they cannot be added.")

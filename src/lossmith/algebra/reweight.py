@@ -49,7 +49,9 @@ def _pairs(definition: Definition, class_weight: Any) -> tuple[tuple[int, float]
     pairs = tuple(sorted((int(k), float(v)) for k, v in items))
     for k, weight in pairs:
         if not (weight >= 0 and np.isfinite(weight)):
-            raise ArgumentError("LM233", f"{definition.name}: the weight of class {k} must be finite and >= 0, got {weight}.")
+            raise ArgumentError(
+                "LM233", f"{definition.name}: the weight of class {k} must be finite and >= 0, got {weight}."
+            )
     return pairs
 
 
@@ -58,7 +60,7 @@ def class_shares(y: Array, n_classes: int) -> Array:
     if y.ndim == 2:
         return y
     if y.dtype.kind == "i":
-        return (y[:, None] == np.arange(n_classes)).astype(np.float64)
+        return np.asarray(y[:, None] == np.arange(n_classes), dtype=np.float64)
     return np.stack([1.0 - y, y], axis=1)
 
 
@@ -67,14 +69,16 @@ def row_weights(row: Reweighting, shares: Array | None, column: ArrayLike | None
     if row.column is not None:
         return np.asarray(column, dtype=np.float64)
     if row.classes is None:
-        raise ArgumentError("LM234", f"{name}: balanced class weights depend on the training set; call loss.fit(y_true) first.")
+        raise ArgumentError(
+            "LM234", f"{name}: balanced class weights depend on the training set; call loss.fit(y_true) first."
+        )
     assert shares is not None
     table = np.ones(shares.shape[1])
     for k, weight in row.classes:
         if k >= len(table):
             raise ArgumentError("LM235", f"{name}: there is a weight for class {k}, but only {len(table)} classes.")
         table[k] = weight
-    return shares @ table
+    return np.asarray(shares @ table)
 
 
 def balanced(shares: Array, weight: Array | None) -> tuple[tuple[int, float], ...]:

@@ -22,6 +22,7 @@ ONE: Final = constant(1.0)
 TWO: Final = constant(2.0)
 HALF: Final = constant(0.5)
 ZERO: Final = constant(0.0)
+TWO_OVER_ROOT_PI: Final = TWO * make("exp", -make("lgamma", HALF))  # exact: lgamma(1/2) is half of log pi
 
 
 def or_zero(a: Maybe) -> Node:
@@ -106,7 +107,7 @@ def _extreme(n: Node) -> tuple[Maybe, ...]:
     a, b = n.args if n.op == "maximum" else n.args[::-1]
     first = make("where", b < a, ONE, make("where", a < b, ZERO, HALF))
     second = make("where", a < b, ONE, make("where", b < a, ZERO, HALF))
-    return (first, second) if n.op == "maximum" else (second, first)
+    return first, second
 
 
 def _sigmoid_slope(z: Node) -> Node:
@@ -143,7 +144,7 @@ PARTIALS: Final[dict[str, Partials]] = {
     "tanh": lambda n: (times(constant(4.0), _sigmoid_slope(times(TWO, n.args[0]))),),  # type: ignore[arg-type]
     "cosh": lambda n: (make("sinh", n.args[0]),),
     "sinh": lambda n: (make("cosh", n.args[0]),),
-    "erf": lambda n: (times(constant(1.1283791670955126), make("exp", -(n.args[0] ** 2))),),
+    "erf": lambda n: (times(TWO_OVER_ROOT_PI, make("exp", -(n.args[0] ** 2))),),
     "lgamma": lambda n: (make("digamma", n.args[0]),),
     "digamma": lambda n: (make("trigamma", n.args[0]),),
     "sin": lambda n: (make("cos", n.args[0]),),
@@ -217,9 +218,13 @@ ROW_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
 
 
 def _reverse_rms(n: Node, adjoint: Node) -> Maybe:
-    body = n.args[0]
     count = make("example_sum", ONE, attr=n.attr)
-    return times(times(adjoint, ONE / count), make("safe_divide", body, n))
+    return times(times(adjoint, ONE / count), _over_rms(n))
+
+
+def _over_rms(n: Node) -> Node:
+    """The argument of a root mean square over it; at 0 the declared gradient and all further derivatives are 0."""
+    return make("where", make("equal", n, ZERO), ZERO, n.args[0] / n)
 
 
 def _reverse_mean(n: Node, adjoint: Node) -> Maybe:
@@ -309,7 +314,7 @@ def _row_tangent(n: Node, t: Node) -> Maybe:
 
 def _example_tangent(n: Node, t: Node) -> Maybe:
     if n.op == "example_rms":
-        return make("example_mean", t * make("safe_divide", n.args[0], n), attr=n.attr)
+        return make("example_mean", or_zero(times(t, _over_rms(n))), attr=n.attr)
     return make(n.op, t, attr=n.attr)
 
 

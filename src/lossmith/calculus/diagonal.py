@@ -155,7 +155,8 @@ class _Diagonal:
     def _refuse_mixed(self, weight: Node, axis: Axis) -> None:
         if axis in weight.axes:
             raise UnsupportedError(
-                "LM302", f"the diagonal hessian of this formula couples two {axis} indices; use hvp, which is exact for it."
+                "LM302",
+                f"the diagonal hessian of this formula couples two {axis} indices; use hvp, which is exact for it.",
             )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.calculus.additivity import Additive, additive_part
 from lossmith.calculus.derivative import gradient, tangent
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, bound, resolved
@@ -29,8 +30,6 @@ Evidence = Literal["proved", "sampled", "refuted", "open"]
 
 PRECISION: Final = 512
 NEGLIGIBLE: Final = -200  # a sum is 0 if it is below 2**-200 of its terms: all points are computed to 512 bits
-EXAMPLE_SUMS: Final = frozenset({"example_sum", "example_mean"})
-EXAMPLE_OPS: Final = EXAMPLE_SUMS | {"example_rms"}
 
 
 @dataclass(frozen=True)
@@ -94,55 +93,25 @@ class Body:
         return [np.broadcast_to(balls, (rows, balls.shape[1])) for balls in found]
 
 
-def additive_part(root: Node) -> tuple[str, Node] | None:
-    """(`sum` or `mean`, formula of one example) if the number is a plain sum or mean over the examples, else None."""
-    if root.op in EXAMPLE_SUMS:
-        inner = root.args[0]
-        coupled = any(n.op in EXAMPLE_OPS for n in walk(inner))
-        return None if coupled else (root.op.removeprefix("example_"), inner)
-    if root.op in ("negative", "axis_mean"):
-        part = additive_part(root.args[0])
-        return part and (part[0], make("negative", part[1]) if root.op == "negative" else part[1])
-    if root.op in ("add", "subtract", "multiply", "divide"):
-        return _of_two(root)
-    return None
+def example_part(root: Node) -> Additive | None:
+    """As `additive_part`, of one class where the finished number is a mean over classes: they are all alike."""
+    return additive_part(root.args[0] if root.op == "axis_mean" else root)
 
 
-def _of_two(root: Node) -> tuple[str, Node] | None:
-    left, right = root.args
-    first, second = additive_part(left), additive_part(right)
-    if root.op in ("add", "subtract"):
-        if first and second:
-            return (first[0], make(root.op, first[1], second[1])) if first[0] == second[0] else None
-        mean = (first or second or ("",))[0] == "mean"  # a number added to a mean is added to each example
-        if first and mean and _is_number(right):
-            return "mean", make(root.op, first[1], right)
-        return ("mean", make(root.op, left, second[1])) if second and mean and _is_number(left) else None
-    if first and _is_number(right):
-        return first[0], make(root.op, first[1], right)
-    if second and root.op == "multiply" and _is_number(left):
-        return second[0], make("multiply", left, second[1])
-    return None
-
-
-def _is_number(node: Node) -> bool:
-    return not node.axes and not symbols(node, role="raw") and not any(n.op in EXAMPLE_OPS for n in walk(node))
-
-
-def increasing_part(root: Node) -> tuple[str, Node] | None:
+def increasing_part(root: Node) -> Additive | None:
     """As `additive_part`, through an outer root, logarithm or exponential, which has its minimum at the same place."""
-    if root.op in ("sqrt", "log", "exp", "log1p", "expm1"):
+    if root.op in ("sqrt", "log", "exp", "log1p", "expm1") and "class" not in root.axes:
         return increasing_part(root.args[0])
     if root.op == "example_rms":
-        return "mean", root.args[0] ** 2
-    return additive_part(root)
+        return Additive(root.args[0] ** 2, "example_mean")
+    return example_part(root)
 
 
-Part: TypeAlias = Callable[[Node], tuple[str, Node] | None]
+Part: TypeAlias = Callable[[Node], Additive | None]
 
 
 def body_of(
-    definition: Definition, parameters: Mapping[str, float] | None = None, part_of: Part = additive_part
+    definition: Definition, parameters: Mapping[str, float] | None = None, part_of: Part = example_part
 ) -> Body | str:
     """The formula of one example, or the reason (in words) why there is none to look at."""
     declaration = definition.declaration
@@ -155,7 +124,7 @@ def body_of(
         return "not a sum over the examples"
     try:
         numbers = bound(definition, parameters or {})
-        node = lift(part[1])[0]
+        node = lift(part.term)[0]
         gradient(node, definition.roles.raw[0])
     except (ArgumentError, UnsupportedError) as error:
         return error.sentence

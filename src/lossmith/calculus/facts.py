@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lossmith.calculus.additivity import additive_part
 from lossmith.calculus.convexity import smooth, strictly_convex
-from lossmith.calculus.evidence import Fact, additive_part
+from lossmith.calculus.evidence import Fact
 from lossmith.calculus.functional import Functional, functional
 from lossmith.calculus.kinks import Kink, kinks
 from lossmith.formula.definition import Definition, resolved
@@ -58,7 +59,7 @@ def additive(definition: Definition) -> Fact[bool]:
     part = additive_part(resolved(definition))
     if part is None:
         return Fact(False, "proved", note="the sums over examples go through a further formula")
-    return Fact(True, "proved", note=f"a {part[0]} over the examples")
+    return Fact(True, "proved", note=f"a {'mean' if part.is_mean else 'sum'} over the examples")
 
 
 def shape(definition: Definition) -> Fact[str]:
@@ -67,7 +68,7 @@ def shape(definition: Definition) -> Fact[str]:
     part = additive_part(root)
     if part is None:
         return Fact("set-wise", "proved", note="the examples are looked at together")
-    coupled = any(n.op.startswith(("class_", "softmax", "log_softmax")) for n in walk(part[1]))
+    coupled = any(n.op.startswith(("class_", "softmax", "log_softmax")) for n in walk(part.term))
     if coupled:
         return Fact("row-wise", "proved", note="the classes of a row are looked at together")
     return Fact("pointwise", "proved", note="each number is looked at alone")

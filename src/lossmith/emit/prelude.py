@@ -22,7 +22,8 @@ def _first_max(x: Any) -> Any:
 
 
 def _axis_mean(x: Any, axis: str) -> Any:
-    return np.mean(x, axis=1 if axis == "class" else 0, keepdims=True)
+    total = np.sum(x, axis=1 if axis == "class" else 0, keepdims=True)
+    return np.divide(total, float(x.shape[1 if axis == "class" else 0]))
 
 
 def _exp_muladd(a: Any, b: Any, c: Any) -> Any:

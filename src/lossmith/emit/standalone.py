@@ -31,7 +31,7 @@ import numpy as np
 
 '''
 
-HELPERS = '''
+HELPERS = """
 def _total(x, n):
     x = np.broadcast_to(np.atleast_2d(x), (n, np.atleast_2d(x).shape[1]))
     return np.array([[math.fsum(column) if np.isfinite(column).all() else column.sum() for column in x.T]])
@@ -46,7 +46,7 @@ def _classes(y, k):
     y = np.asarray(y)
     return y.astype(np.float64) if y.ndim == 2 else (y.reshape(-1, 1) == np.arange(k)).astype(np.float64)
 
-'''
+"""
 
 
 def numpy_source(
@@ -69,7 +69,15 @@ def numpy_source(
     outputs["gradient"] = tuple(_present(g if scale is None else scale * g) for g in gradient)
     functions = [_function(definition, name, nodes, parameters) for name, nodes in outputs.items()]
     text = inspect.getsource(prelude).split("import numpy as np\n", 1)[1].replace(": Any", "").replace(" -> Any", "")
-    return "\n".join([HEAD.format(title=_safe(definition.name)), text.replace(": str", ""), HELPERS, *functions, _predict(definition)])
+    return "\n".join(
+        [
+            HEAD.format(title=_safe(definition.name)),
+            text.replace(": str", ""),
+            HELPERS,
+            *functions,
+            _predict(definition),
+        ]
+    )
 
 
 def _safe(text: str) -> str:
@@ -111,7 +119,15 @@ def _function(definition: Definition, name: str, nodes: Sequence[Node], paramete
     extra = "".join(f", c_{n}" for n in columns)
     head = f"def {name}(y_true, raw_prediction{extra}, sample_weight=None{numbers}):"
     body = [*_unpack(definition), 'with np.errstate(all="ignore"):', *(f"    {line}" for line in lines)]
-    return "\n".join([head, *(f"    {line}" for line in body), f"    {_returned(definition, name, [names[r] for r in roots])}", "", ""])
+    return "\n".join(
+        [
+            head,
+            *(f"    {line}" for line in body),
+            f"    {_returned(definition, name, [names[r] for r in roots])}",
+            "",
+            "",
+        ]
+    )
 
 
 def _unpack(definition: Definition) -> list[str]:
@@ -158,5 +174,3 @@ def _predict(definition: Definition) -> str:
     body = ["raw = np.asarray(raw_prediction, dtype=np.float64)", *first, "n_classes = z0.shape[1]",
             'with np.errstate(all="ignore"):', *(f"    {line}" for line in (lines or ["pass"])), f"return {result}"]  # fmt: skip
     return "\n".join(["def predict(raw_prediction):", *(f"    {line}" for line in body), ""])
-
-

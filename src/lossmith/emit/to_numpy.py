@@ -11,7 +11,9 @@ from lossmith.emit.table import number_text, spelling
 from lossmith.formula.node import Node, number_of
 
 
-def statements(inputs: Mapping[Node, str], roots: Sequence[Node], prefix: str = "t") -> tuple[list[str], dict[Node, str]]:
+def statements(
+    inputs: Mapping[Node, str], roots: Sequence[Node], prefix: str = "t"
+) -> tuple[list[str], dict[Node, str]]:
     """One assignment per node that is not an input or a number; returns the lines and the name of every node."""
     names = dict(inputs)
     lines: list[str] = []
@@ -58,5 +60,3 @@ def function_text(name: str, inputs: Mapping[Node, str], roots: Sequence[Node]) 
 def needed(roots: Sequence[Node], inputs: Mapping[Node, str]) -> list[Node]:
     """The nodes between inputs and roots, in order (for other emitters)."""
     return _needed(roots, inputs)
-
-

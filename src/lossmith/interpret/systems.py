@@ -74,6 +74,8 @@ DERIVED: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
         "log_ratio": lambda s, a, b: s("log", s("divide", a, b)),
         "scaled_exp": lambda s, a, b: _zero_where_zero(s, a, a * s("exp", b)),
         "exp_minus": lambda s, a, b: s("exp", a) - b,
+        "log1p_unit": lambda s, a: s("log1p", a),
+        "exp_muladd": lambda s, a, b, c: s("exp", a * b + c),
         "one_minus_scaled_exp": lambda s, a, b: s.lift(1.0) - _zero_where_zero(s, a, a * s("exp", b)),
     }
 )

@@ -93,7 +93,9 @@ def load(
     n = int(np.prod(shape.examples, dtype=np.int64))
     classes = shape.width if definition.declaration.has_classes else 1
     work = np.dtype(np.float32) if raw.dtype == np.float32 else np.dtype(np.float64)
-    return Rows(n, classes, _one_precision(leaves, work), weight is not None, groups, n_groups, shape, _result(raw_prediction))
+    return Rows(
+        n, classes, _one_precision(leaves, work), weight is not None, groups, n_groups, shape, _result(raw_prediction)
+    )
 
 
 def _result(raw_prediction: ArrayLike) -> np.dtype[Any]:
@@ -107,7 +109,8 @@ def _one_precision(leaves: dict[Node, Array], work: np.dtype[Any]) -> dict[Node,
     if all(a.dtype == work for a in floats):
         return leaves
     return {
-        leaf: a if _is_raw(leaf) or a.dtype.kind == "i" else a.astype(np.float64, copy=False) for leaf, a in leaves.items()
+        leaf: a if _is_raw(leaf) or a.dtype.kind == "i" else a.astype(np.float64, copy=False)
+        for leaf, a in leaves.items()
     }
 
 
@@ -116,11 +119,20 @@ def _is_raw(leaf: Node) -> bool:
     return found is not None and found.role == "raw"
 
 
-def as_floats(definition: Definition, name: str, values: ArrayLike) -> Array:
-    """An array of float32 or float64; booleans and integers become float64, anything else is refused."""
-    array = np.asarray(values)
+def as_numbers(definition: Definition, name: str, values: Any) -> Array:
+    """An array of numbers or booleans; text, objects, complex numbers and rows of unequal length are refused."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ArgumentError("LM210", f"{definition.name}: {name} must be an array, found rows of unequal length.") from None
     if array.dtype.kind not in "fiub":
         raise ArgumentError("LM210", f"{definition.name}: {name} must hold numbers, found {array.dtype} values.")
+    return array
+
+
+def as_floats(definition: Definition, name: str, values: ArrayLike) -> Array:
+    """An array of float32 or float64; booleans and integers become float64, anything else is refused."""
+    array = as_numbers(definition, name, values)
     return array.astype(FLOATS.get(array.dtype, np.dtype(np.float64)), copy=False)
 
 
@@ -164,15 +176,14 @@ def _one_of(definition: Definition, y_true: Any, name: str) -> Any:
 
 def _shapes_differ(definition: Definition, name: str, found: tuple[int, ...], wanted: str) -> ArgumentError:
     return ArgumentError(
-        "LM215", f"{definition.name}: {name} must have shape {wanted}, got {found}. Reshape it; shapes are never broadcast."
+        "LM215",
+        f"{definition.name}: {name} must have shape {wanted}, got {found}. Reshape it; shapes are never broadcast.",
     )
 
 
 def _target(definition: Definition, name: str, kind: str, values: Any, shape: Shape, present: Array | None) -> Array:
-    array = np.asarray(values)
     label = "y_true" if name == "y" else f'y_true["{name}"]'
-    if array.dtype.kind not in "fiub":
-        raise ArgumentError("LM216", f"{definition.name}: {label} must hold numbers, found {array.dtype} values.")
+    array = as_numbers(definition, label, values)
     classwise = kind in CLASS_KINDS or "class" in definition.declaration.per
     if classwise and shape.axis is not None:
         return _class_target(definition, label, kind, array, shape, present)
@@ -221,11 +232,9 @@ def _check_domain(definition: Definition, label: str, kind: str, flat: Array, pr
     interval = domain_of(kind)
     if flat.size == 0 or (present is None and not interval.integer and _ends_inside(interval, flat)):
         return
-    bad = ~interval.contains(flat)
-    if bad.ndim > 1:
-        bad = bad.any(axis=1)
+    bad = np.asarray(~interval.contains(flat).reshape(len(flat), -1).all(axis=1))
     if present is not None:
-        bad &= present
+        bad = np.logical_and(bad, present)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ArgumentError(
@@ -246,7 +255,7 @@ def _shown(value: Any) -> str:
 def _check_raw(definition: Definition, flat: Array, present: Array | None) -> None:
     """Predictions given on the target's scale must lie in the image of the link; raw ones may be anything."""
     if definition.declaration.on == "probability":
-        for link in [definition.declaration.link] or [link for _, link in definition.declaration.heads]:
+        for link in [link for _, link in definition.declaration.heads] or [definition.declaration.link or "identity"]:
             image = link_named(link).image
             _check_domain(definition, "raw_prediction (given as y_pred)", image, flat, present)
     elif any(kind == "simplex" for _, kind in definition.declaration.target) and not definition.declaration.link:
@@ -277,7 +286,10 @@ def _weight(
                 f"({bad.size} such rows).",
             )
     if mask is not None:
-        kept = _spread(definition, "mask", np.asarray(mask).astype(bool), shape)
+        given = as_numbers(definition, "mask", mask)
+        if not ((given == 0) | (given == 1)).all():
+            raise ArgumentError("LM224", f"{definition.name}: the mask must hold true and false (or 1 and 0) only.")
+        kept = _spread(definition, "mask", given.astype(bool), shape)
         weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
     return None if weight is None else np.ascontiguousarray(weight)
 
@@ -310,7 +322,9 @@ def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) ->
     declared = definition.declaration.columns
     for name in declared:
         if name not in given:
-            raise ArgumentError("LM220", f'{definition.name}: the column "{name}" is missing; pass columns={{"{name}": ...}}.')
+            raise ArgumentError(
+                "LM220", f'{definition.name}: the column "{name}" is missing; pass columns={{"{name}": ...}}.'
+            )
     for name in given:
         if name not in declared and name not in BUILT_IN_COLUMNS:
             hint = did_you_mean(name, [*declared, *BUILT_IN_COLUMNS])

@@ -1,6 +1,6 @@
 """What users hold: losses by name, function or text, and everything that follows from one.
 
-Comes in: definitions, arrays. Goes out: `Loss`, `Sums`, activations, numbers. 
+Comes in: definitions, arrays. Goes out: `Loss`, `Sums`, activations, numbers.
 """
 
 from lossmith.loss.handle import Loss

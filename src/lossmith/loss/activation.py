@@ -59,11 +59,15 @@ class ActivationFunction:
         [1.0]
         """
         if self.record.row:
-            raise UnsupportedError("LM313", f"{self.name} mixes the classes of a row: its derivative is a matrix, not a number.")
+            raise UnsupportedError(
+                "LM313", f"{self.name} mixes the classes of a row: its derivative is a matrix, not a number."
+            )
         return _apply(_derivative(self.record), x, self.parameters, False)
 
 
-def _apply(function: Callable[..., Any], x: ArrayLike, parameters: tuple[tuple[str, float], ...], row: bool) -> NDArray[Any]:
+def _apply(
+    function: Callable[..., Any], x: ArrayLike, parameters: tuple[tuple[str, float], ...], row: bool
+) -> NDArray[Any]:
     array = np.asarray(x)
     dtype = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
     wide = array.astype(np.float64)
@@ -103,4 +107,6 @@ def activation(name: str, **parameters: float) -> ActivationFunction:
             raise ArgumentError("LM203", f'{name} has no parameter "{key}".{did_you_mean(key, known)}')
         if value not in known[key].domain:
             raise ArgumentError("LM205", f"{name}: {key} must be {known[key].domain.describe()}, got {value!r}.")
-    return ActivationFunction(record, tuple((p.name, float(parameters.get(p.name, p.default or 0.0))) for p in record.parameters))
+    return ActivationFunction(
+        record, tuple((p.name, float(parameters.get(p.name, p.default or 0.0))) for p in record.parameters)
+    )

@@ -20,9 +20,9 @@ from lossmith.emit.to_numpy import function_text
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
-from lossmith.kernel.rows import Array, Rows
-from lossmith.runtime import Backend, Result, parameters_of, read_leaves, run
+from lossmith.kernel.rows import Array, Rows, as_floats
 from lossmith.loss.sums import Sums, statistics_of
+from lossmith.runtime import Backend, Result, parameters_of, read_leaves, run
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def sums(request: Request, rows: Rows) -> Sums:
 
 def with_direction(definition: Definition, rows: Rows, v: ArrayLike) -> Rows:
     """The rows with the direction of a hessian-vector product among the leaves."""
-    array = np.asarray(v)
+    array = as_floats(definition, "v", v)
     if array.shape != rows.shape.full:
         raise ArgumentError(
             "LM222", f"{definition.name}: v must have the shape of raw_prediction {rows.shape.full}, got {array.shape}."
@@ -125,7 +125,5 @@ def kernel_of(request: Request, backend: Backend, dtype: np.dtype[Any]) -> Kerne
         else:
             inputs = {node: f"a{j}" for j, node in enumerate((*leaves, *names, *part.inputs))}
             texts.append(function_text("kernel", inputs, part.roots))
-    found = tuple(
-        c for c in shipped() if (c.loss, c.backend, c.dtype) == (definition.name, backend, dtype.name)
-    )
+    found = tuple(c for c in shipped() if (c.loss, c.backend, c.dtype) == (definition.name, backend, dtype.name))
     return Kernel(backend, dtype, "\n\n".join(texts), found)

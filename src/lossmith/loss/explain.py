@@ -30,11 +30,20 @@ def explain(definition: Definition) -> str:
             f"denominator: {DENOMINATOR[additive.op]}",
         ]
     else:
-        lines = [f"{definition.name} is no sum over rows: it is finished from sums, {to_text(definition.formula)}", "the sums:"]
+        lines = [
+            f"{definition.name} is no sum over rows: it is finished from sums, {to_text(definition.formula)}",
+            "the sums:",
+        ]
         lines += [f"  {text}" for text in _sums(definition.formula)]
         lines += [f"finished per {axis}, then the plain mean is taken" for axis in reversed(definition.declaration.per)]
     for row in definition.reweighting:
-        what = f'the column "{row.column}"' if row.column else "a weight of its class" if row.classes else "a balanced class weight"
+        what = (
+            f'the column "{row.column}"'
+            if row.column
+            else "a weight of its class"
+            if row.classes
+            else "a balanced class weight"
+        )
         lines.append(f"sample_weight is multiplied by {what}")
     lines += [f"{name} = {text}" for name, text in _links(definition)]
     return "\n".join([*lines, EMPTY])

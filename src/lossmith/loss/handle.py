@@ -18,18 +18,21 @@ from lossmith.algebra.reweight import ClassWeight, fitted, reweighted
 from lossmith.calculus.facts import Facts, facts
 from lossmith.compiler import Expressions, expressions
 from lossmith.errors import ArgumentError, UnsupportedError
-from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, with_direction
-from lossmith.loss.explain import explain
 from lossmith.formula.definition import Definition, bound, check_parameter
 from lossmith.formula.parse import arguments
 from lossmith.formula.roles import WEIGHT
 from lossmith.formula.text import to_text
 from lossmith.kernel.rows import Array, load, shares_of
-from lossmith.runtime import Backend
+from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, with_direction
+from lossmith.loss.explain import explain
+from lossmith.loss.prediction import best_constant, constant_rows, predict
 from lossmith.loss.sums import Sums
+from lossmith.runtime import Backend
 
-Columns = Mapping[str, ArrayLike]
 Targets = Any
+Raw = ArrayLike
+Weights = ArrayLike | None
+Columns = Mapping[str, ArrayLike] | None
 
 
 @lru_cache(maxsize=512)
@@ -220,9 +223,8 @@ class Loss:
     # numbers
 
     def value(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> float:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> float:
         """The finished loss, from at least float64 sums.
 
         >>> import lossmith as ls
@@ -232,9 +234,8 @@ class Loss:
         return self._arrays(("value",), y_true, raw_prediction, sample_weight, columns)[0]
 
     def gradient(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> Array:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Array:
         """The derivative of `value` by every raw prediction; same shape and dtype.
 
         >>> import lossmith as ls
@@ -244,9 +245,8 @@ class Loss:
         return self._arrays(("gradient",), y_true, raw_prediction, sample_weight, columns)[1][0]
 
     def value_and_gradient(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> tuple[float, Array]:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> tuple[float, Array]:
         """Both, in one pass where the formula allows it.
 
         >>> import lossmith as ls
@@ -257,9 +257,8 @@ class Loss:
         return value, gradient
 
     def sums(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> Sums:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Sums:
         """The statistics that the loss needs of these rows; they add up over batches, files and workers.
 
         Raises `UnsupportedError` (LM311) where the formula must see the data twice.
@@ -273,9 +272,8 @@ class Loss:
         return sums(self.request(), load(self.definition, y_true, raw_prediction, sample_weight, columns))
 
     def per_example(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> Array:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Array:
         """Every row's own term, weighted if weights are given, never divided; shape of the example axes.
 
         >>> import lossmith as ls
@@ -285,9 +283,8 @@ class Loss:
         return self._arrays(("per_example",), y_true, raw_prediction, sample_weight, columns)[1][0]
 
     def per_example_gradient(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> Array:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Array:
         """The derivative of every row's own term by its raw prediction; shape of `raw_prediction`.
 
         >>> import lossmith as ls
@@ -297,9 +294,8 @@ class Loss:
         return self._arrays(("per_example_gradient",), y_true, raw_prediction, sample_weight, columns)[1][0]
 
     def per_example_gradient_and_hessian(
-        self, y_true: Targets, raw_prediction: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> tuple[Array, Array]:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> tuple[Array, Array]:
         """First and second derivative (the diagonal) of every row's own term, in one pass.
 
         Raises `UnsupportedError` (LM310) where the total is not a sum over rows.
@@ -313,9 +309,8 @@ class Loss:
         return gradient, hessian
 
     def hvp(
-        self, y_true: Targets, raw_prediction: ArrayLike, v: ArrayLike, sample_weight: ArrayLike | None = None, *,
-        columns: Columns | None = None,
-    ) -> Array:  # fmt: skip
+        self, y_true: Targets, raw_prediction: Raw, v: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Array:
         """The hessian of `value` times the direction `v` (shape of `raw_prediction`), without the matrix.
 
         >>> import lossmith as ls
@@ -334,12 +329,10 @@ class Loss:
         >>> ls.get("log_loss").predict([0.0]).tolist()
         [0.5]
         """
-        from lossmith.loss.prediction import predict
-
         return predict(self.definition, raw_prediction)
 
     def best_constant(
-        self, y_true: Targets, sample_weight: ArrayLike | None = None, *, columns: Columns | None = None
+        self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None
     ) -> float | NDArray[np.float64]:
         """The constant raw prediction of least loss: where training should start.
 
@@ -349,11 +342,10 @@ class Loss:
         >>> ls.get("mae").best_constant([1.0, 2.0, 10.0])
         2.0
         """
-        from lossmith.loss.prediction import best_constant
+        convex = self.is_additive and self.is_strictly_convex
+        return best_constant(self.request(), y_true, sample_weight, columns, convex=convex)
 
-        return best_constant(self, y_true, sample_weight, columns)
-
-    def fit(self, y_true: Targets, sample_weight: ArrayLike | None = None, *, columns: Columns | None = None) -> Loss:
+    def fit(self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None) -> Loss:
         """Bind what depends on the training set (balanced class weights).
 
         >>> import lossmith as ls
@@ -361,8 +353,6 @@ class Loss:
         >>> loss.per_example([1], [0.0]).round(4).tolist()
         [1.3863]
         """
-        from lossmith.loss.prediction import constant_rows
-
         rows = constant_rows(replace(self.definition, reweighting=()), y_true, sample_weight, columns)
         shares = shares_of(self.definition, rows.leaves, rows.shape.width)
         return replace(self, definition=fitted(self.definition, shares, rows.leaves.get(WEIGHT)))
@@ -386,7 +376,9 @@ class Loss:
         from lossmith.emit.standalone import numpy_source
 
         found = self.expressions
-        return numpy_source(self.definition, found.value, found.per_example, found.gradient, found.hessian, self.request().parameters)
+        return numpy_source(
+            self.definition, found.value, found.per_example, found.gradient, found.hessian, self.request().parameters
+        )
 
     def kernel(self, backend: Backend = "numba", dtype: Any = np.float64) -> Kernel:
         """The generated kernel: `.source` (text) and `.certificate` (measured accuracy; empty if not measured).
@@ -418,6 +410,6 @@ class Loss:
         return Request(self.definition, dict(zip(names, values, strict=True)), self.backend, self.n_threads)
 
     def _arrays(
-        self, wanted: tuple[str, ...], y_true: Targets, raw: ArrayLike, weight: ArrayLike | None, columns: Columns | None
+        self, wanted: tuple[str, ...], y_true: Targets, raw: Raw, weight: Weights, columns: Columns
     ) -> tuple[float, list[Array]]:
         return evaluate(self.request(), wanted, load(self.definition, y_true, raw, weight, columns))

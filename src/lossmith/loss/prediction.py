@@ -9,25 +9,24 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lossmith.calculus.optimum import best_constant as minimise
+from lossmith.compiler import direction, expressions
 from lossmith.errors import ArgumentError
-from lossmith.loss.evaluate import run_rows
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
 from lossmith.formula.node import symbol
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
 from lossmith.kernel.rows import Array, Rows, as_floats, load
+from lossmith.loss.evaluate import Request, run_rows
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
 
 SCAN: Final = tuple(sign * 2.0**k for sign in (-1.0, 1.0) for k in range(-4, 7))
-
-if TYPE_CHECKING:
-    from lossmith.loss.handle import Loss
 
 
 @lru_cache(maxsize=64)
@@ -57,13 +56,18 @@ def predict(definition: Definition, raw_prediction: ArrayLike) -> Array:
         return raw
     if declaration.heads:
         if raw.ndim < 1 or raw.shape[-1] != len(declaration.heads):
-            raise ArgumentError("LM211", f"{definition.name}: raw_prediction must have {len(declaration.heads)} columns, got {raw.shape}.")
+            raise ArgumentError(
+                "LM211",
+                f"{definition.name}: raw_prediction must have {len(declaration.heads)} columns, got {raw.shape}.",
+            )
         columns = [apply_inverse(link, raw[..., j], None) for j, (_, link) in enumerate(declaration.heads)]
         return np.stack(columns, axis=-1)
     link = declaration.link or "identity"
     axis = declaration.class_axis if link_named(link).row else None
     if axis is not None and raw.ndim < 2:
-        raise ArgumentError("LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}.")
+        raise ArgumentError(
+            "LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
+        )
     return apply_inverse(link, raw, axis)
 
 
@@ -104,18 +108,20 @@ def constant_rows(
 
 
 def best_constant(
-    loss: Loss, y_true: Any, sample_weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+    request: Request,
+    y_true: Any,
+    sample_weight: ArrayLike | None,
+    columns: Mapping[str, ArrayLike] | None,
+    *,
+    convex: bool,
 ) -> float | NDArray[np.float64]:
     """Minimise the finished loss over a constant raw prediction; see `calculus.optimum` for how exact it is."""
-    from lossmith.calculus.optimum import best_constant as minimise
-    from lossmith.compiler import direction
-
-    definition, request = loss.definition, loss.request()
+    definition, declaration = request.definition, request.definition.declaration
     rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns))
     if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
-        raise ArgumentError("LM223", f"{loss.name}: there is no row to find a best constant for.")
-    raw = definition.roles.raw
-    shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in definition.declaration.target)
+        raise ArgumentError("LM223", f"{definition.name}: there is no row to find a best constant for.")
+    raw, additive = definition.roles.raw, expressions(definition).additive is not None
+    shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in declaration.target)
     dimension = rows.classes if shared else len(raw)
 
     def total(c: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
@@ -125,7 +131,7 @@ def best_constant(
             leaves[leaf] = np.ascontiguousarray(np.broadcast_to(c if shared else c[j], shape))
             leaves[direction(leaf)] = np.ones(shape)
         moved = replace(rows, leaves=leaves, dtype=np.dtype(np.float64))
-        if loss.is_additive:
+        if additive:
             result = run_rows(request, ("value", "per_example_gradient", "per_example_hessian"), moved)
             g = [result.outputs[f"per_example_gradient:{j}"] for j in range(len(raw))]
             h = [result.outputs[f"per_example_hessian:{j}"] for j in range(len(raw))]
@@ -138,8 +144,10 @@ def best_constant(
         hessian = np.atleast_1d(np.asarray([a.sum(axis=axis) for a in h]).squeeze())
         return float(result.finish["value"][0, 0]), gradient, hessian
 
-    bounds = (0.0, 1.0) if definition.declaration.on == "probability" else (-math.inf, math.inf)
-    return minimise(total, dimension, softmax=shared and loss.link == "softmax", convex=False, bounds=bounds, scan=SCAN)
+    given = declaration.on == "probability"
+    bounds = (0.0, 1.0) if given else (-math.inf, math.inf)
+    softmax = shared and declaration.link == "softmax" and not given
+    return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=SCAN)
 
 
 def _distinct(definition: Definition, rows: Rows) -> Rows:

@@ -48,7 +48,9 @@ class Sums:
             raise ArgumentError("LM250", f"sums of {self.definition.name} and {other.definition.name} do not add up.")
         if other.classes != self.classes:
             raise ArgumentError("LM251", f"sums over {self.classes} and {other.classes} classes do not add up.")
-        merged = tuple(_joined(a, b, node) for a, b, node in zip(self.statistics, other.statistics, self.nodes, strict=True))
+        merged = tuple(
+            _joined(a, b, node) for a, b, node in zip(self.statistics, other.statistics, self.nodes, strict=True)
+        )
         return Sums(self.definition, self.parameters, merged, self.n_rows + other.n_rows, self.classes)
 
     def __radd__(self, other: int) -> Sums:

@@ -1,4 +1,4 @@
-"""A floating-point form for every safe node: plain operations whose result is right in every regime.
+"""A floating-point form for every node that needs one: plain operations whose result is right in every regime.
 
 Comes in: a formula with safe nodes. Goes out: an equal formula over plain operations only; never differentiated.
 Each form keeps small results small (no 1 - p, no lse - z) and large arguments finite (only exp(-|x|)).
@@ -34,7 +34,7 @@ def _decay(x: Node) -> Node:
 
 
 def _below_zero(x: Node) -> Node:
-    return ZERO < x.args[0] if x.op == "negative" else x < ZERO
+    return x.args[0] > ZERO if x.op == "negative" else x < ZERO
 
 
 def _sigmoid(x: Node) -> Node:
@@ -60,8 +60,16 @@ def _log_cosh(x: Node) -> Node:
     return _where(a < ONE, near, far)
 
 
+def _log(a: Node) -> Node:
+    """log(1 - e**x) for very negative x needs the exponential: expm1(x) has rounded to -1."""
+    if a.op != "negative" or a.args[0].op != "expm1":
+        return make("log", a)
+    x = a.args[0].args[0]
+    return _where(x < -LOG_2, make("log1p", -make("exp", x)), make("log", a))
+
+
 def _xlogy(a: Node, b: Node) -> Node:
-    return _where(make("equal", a, ZERO), ZERO, a * make("log", b))
+    return _where(make("equal", a, ZERO), ZERO, a * _log(b))
 
 
 def _xlog1py(a: Node, b: Node) -> Node:
@@ -149,7 +157,7 @@ def _example_rms(node: Node) -> Node:
     """Three sums of squares (huge, usual, tiny), each scaled into range; they add up over batches like any sum."""
     x = node.args[0]
     size = make("abs", x)
-    huge, tiny = BIG < size, size < TINY
+    huge, tiny = size > BIG, size < TINY
     down, up = x * DOWN, x * UP
 
     def total(body: Node) -> Node:
@@ -162,11 +170,12 @@ def _example_rms(node: Node) -> Node:
     root_big = UP * make("sqrt", _safe_divide(big + (mid * DOWN) * DOWN, many))
     root_mid = make("sqrt", _safe_divide(mid + (small * DOWN) * DOWN, many))
     root_small = DOWN * make("sqrt", _safe_divide(small, many))
-    return _where(ZERO < big, root_big, _where(make("equal", mid, ZERO), root_small, root_mid))
+    return _where(big > ZERO, root_big, _where(make("equal", mid, ZERO), root_small, root_mid))
 
 
 # safe node -> its form over plain operations
 FORMS: Final[dict[str, Callable[..., Node]]] = {
+    "log": _log,
     "power": _power,
     "sigmoid": _sigmoid,
     "softplus": _softplus,

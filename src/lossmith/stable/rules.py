@@ -28,8 +28,12 @@ _SCALED: Final = make("scaled_exp", B, A)
 STABLE: Final[tuple[Rule, ...]] = (
     Rule("cancellation_at_root_of_exp", _EXP - B, make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
     Rule("cancellation_at_root_of_exp", B - _EXP, -make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
-    Rule("cancellation_at_root_of_exp", ONE - _SCALED, make("one_minus_scaled_exp", B, A), "1 - b exp(a) near its root"),
-    Rule("cancellation_at_root_of_exp", _SCALED - ONE, -make("one_minus_scaled_exp", B, A), "1 - b exp(a) near its root"),
+    Rule(
+        "cancellation_at_root_of_exp", ONE - _SCALED, make("one_minus_scaled_exp", B, A), "1 - b exp(a) near its root"
+    ),
+    Rule(
+        "cancellation_at_root_of_exp", _SCALED - ONE, -make("one_minus_scaled_exp", B, A), "1 - b exp(a) near its root"
+    ),
 )
 
 

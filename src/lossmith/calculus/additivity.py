@@ -1,0 +1,82 @@
+"""Whether a finished number is a sum over examples, and of what: read from the form of the formula.
+
+Comes in: a resolved formula. Goes out: `Additive`, or None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lossmith.formula.node import Node, constant, make, number_of, symbols, walk
+
+EXAMPLE_OPS: Final = frozenset({"example_sum", "example_mean", "example_rms"})
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A total that is a sum over examples: `factor` times the mean (or sum) over the examples of `body`.
+
+    `op` is `example_mean` or `example_sum`; `factor` is an explicit number in front, as `0.5 * loss` puts it there.
+    """
+
+    body: Node
+    op: str
+    factor: float = 1.0
+
+    @property
+    def term(self) -> Node:
+        """One example's term, factor included."""
+        return self.body if self.factor == 1.0 else constant(self.factor) * self.body
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the sum is divided by the total weight."""
+        return self.op == "example_mean"
+
+
+def additive_part(root: Node) -> Additive | None:
+    """The one sum over examples that the number is made of, or None."""
+    if root.op in ("example_mean", "example_sum"):
+        coupled = any(n.op in EXAMPLE_OPS for n in walk(root.args[0])) or "group" in root.axes
+        return None if coupled else Additive(root.args[0], root.op)
+    if root.op == "negative":
+        part = additive_part(root.args[0])
+        return part and replace(part, factor=-part.factor)
+    if root.op == "axis_mean" and root.attr == "class":
+        part = additive_part(root.args[0])
+        return part and replace(part, body=make("class_sum", part.body) / make("class_sum", constant(1.0)))
+    if root.op in ("add", "subtract"):
+        return _joined(root.op, *root.args)
+    if root.op == "multiply":
+        return _scaled(*root.args) or _scaled(*root.args[::-1])
+    if root.op == "divide" and _is_scale(root.args[1]):
+        part = additive_part(root.args[0])
+        return part and replace(part, body=part.body / root.args[1])
+    return None
+
+
+def _scaled(scale: Node, other: Node) -> Additive | None:
+    part = additive_part(other) if _is_scale(scale) else None
+    if part is None:
+        return None
+    number = number_of(scale)
+    if number is None:
+        return replace(part, body=scale * part.body)
+    return replace(part, factor=part.factor * number)
+
+
+def _joined(op: str, left: Node, right: Node) -> Additive | None:
+    """Two sums of the same kind are one; a number added to a mean is added to each example."""
+    a, b = additive_part(left), additive_part(right)
+    if a and b:
+        return Additive(make(op, a.term, b.term), a.op) if a.op == b.op else None
+    if a and a.is_mean and _is_scale(right):
+        return Additive(make(op, a.term, right), a.op)
+    return Additive(make(op, left, b.term), b.op) if b and b.is_mean and _is_scale(left) else None
+
+
+def _is_scale(node: Node) -> bool:
+    """Whether a node is made of numbers and parameters only."""
+    data = [n for role in ("raw", "prediction", "target", "column", "weight") for n in symbols(node, role=role)]
+    return not node.axes and not data and not any(n.op in EXAMPLE_OPS for n in walk(node))
