@@ -7,7 +7,7 @@ column in which nearly every text is a number (or a date) is one; the few others
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lossmith.advise.row import DATE_READINGS, MISSING_WORDS, MONTHS, NUMBER_READINGS, TRUTH_WORDS
@@ -77,7 +77,15 @@ def _real(series: pl.Series) -> Column:
 
 
 def _moment(series: pl.Series) -> Column:
-    return Column(series.dt.replace_time_zone(None).dt.cast_time_unit("us"))
+    return Column(_day_if_midnight(series.dt.replace_time_zone(None).dt.cast_time_unit("us")))
+
+
+def _day_if_midnight(moments: pl.Series) -> pl.Series:
+    """Return dates where no moment has a time of day (pandas has no dates), else the moments."""
+    import polars as pl
+
+    days = moments.cast(pl.Date)
+    return days if (days.cast(pl.Datetime("us")) == moments.cast(pl.Datetime("us"))).all() else moments
 
 
 def _seconds(series: pl.Series) -> Column:
@@ -125,6 +133,8 @@ def _as_number(said: pl.Series, prefer_comma: bool) -> Column | None:
 
 def _as_date(said: pl.Series) -> Column | None:
     column = _best(said, list(DATE_READINGS), dates_from_text, "a date")
+    if column is not None:
+        column = replace(column, series=_day_if_midnight(column.series))
     if column is not None and column.reading == "month/day/year" and not column.note:
         other = dates_from_text(said, "day/month/year")
         if other.null_count() == said.null_count():

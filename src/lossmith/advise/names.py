@@ -15,12 +15,11 @@ def _words(text: str) -> frozenset[str]:
 
 
 POSITIVE_WORDS = _words(
-    "yes y true t positive pos fraud churn churned default sick ill disease died dead malignant spam bad fail failed "
+    "yes y true positive pos fraud churn churned default sick ill disease died dead malignant spam bad fail failed "
     "failure late 예 있음 양성 불량 사기 이탈 참"
 )
 NEGATIVE_WORDS = _words(
-    "no n false f negative neg normal healthy benign ham good ok none legitimate alive absent 아니오 없음 음성 정상 "
-    "거짓"
+    "no n false negative neg normal healthy benign ham good ok none legitimate alive absent 아니오 없음 음성 정상 거짓"
 )
 UNIT_WORDS = _words(
     "seconds minutes hours days weeks months years dollars usd eur euros gbp krw won yen kg grams km miles meters "
@@ -51,7 +50,8 @@ def positive_class(named: list[str], rare_first: list[str], uneven: bool, asked:
     numbers = [_number(name) for name in named]
     if None not in numbers:
         return max(zip(numbers, named, strict=True))[1], "as the larger number"
-    worded = [name for name in named if name.lower() in POSITIVE_WORDS]
+    truths = [name for name in named if {other.lower() for other in named} == {"f", "t"} and name.lower() == "t"]
+    worded = truths or [name for name in named if name.lower() in POSITIVE_WORDS]
     worded = worded or [name for name in named if not _negative(name)]
     if len(worded) == 1:
         return worded[0], "by its word"

@@ -172,7 +172,7 @@ _OR_CLASS = "; say --kind class if they are labels"
 
 
 def _or_class(seen: _Seen) -> str:
-    return _OR_CLASS if _few_whole(seen) else ""
+    return _OR_CLASS if _few_whole(seen) and seen.high < 100 else ""
 
 
 # (does it fit, kind, the reason). The first row that fits wins; the last always does.
@@ -239,10 +239,11 @@ def _numbers(values: pl.Series, table: Table, kind: str, positive: str | None) -
         "maximum": float(y.max()),
         "quantiles": tuple(zip(QUANTILE_LEVELS, map(float, np.quantile(y, QUANTILE_LEVELS)), strict=True)),
     }
-    return facts | {"warnings": _number_warnings(values.name, facts, float(counts.max()) / n)}
+    return facts | {"warnings": _number_warnings(values.name, facts, counts)}
 
 
-def _number_warnings(name: str, facts: Mapping[str, Any], most_common: float) -> list[str]:
+def _number_warnings(name: str, facts: Mapping[str, Any], counts: NDArray[np.int64]) -> list[str]:
+    most_common = float(counts.max() / counts.sum()) if len(counts) > FEW_VALUES else 0.0
     low, high = facts["quantiles"][0][1], facts["quantiles"][-1][1]
     wide = max(high - low, 0.0)
     rows = (
@@ -267,10 +268,11 @@ def _classes(values: pl.Series, table: Table, kind: str, positive: str | None) -
     """Describe a target of classes: their names in order, and an index per row."""
     named = sorted(_texts(values.unique()), key=natural_order)
     if len(named) > MOST_CLASSES:
+        advice = "Leave --kind out." if values.dtype.is_numeric() else "Correct the texts that should be numbers."
         raise DataError(
             "LM513",
             f'The target "{values.name}" has {len(named):,} different values (such as "{named[0]}", "{named[1]}"): '
-            f"too many for classes (at most {MOST_CLASSES}), and not numbers throughout.",
+            f"too many for classes (at most {MOST_CLASSES}). {advice}",
         )
     return _indexed(values, named)
 
@@ -317,7 +319,7 @@ def _class_warnings(name: str, named: list[str], counts: NDArray[np.int64]) -> l
     warnings = []
     if counts[least] < 30:
         warnings.append(
-            f'"{named[least]}" occurs in only {counts[least]:,} rows of "{name}": what is said about it is uncertain.'
+            f'"{named[least]}" occurs in only {counts[least]:,} of the rows of "{name}": what is said about it is uncertain.'
         )
     elif counts[least] < 0.01 * counts.sum():
         warnings.append(f'"{named[least]}" is rare: {counts[least] / counts.sum():.2%} of the rows of "{name}".')
