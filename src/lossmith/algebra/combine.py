@@ -26,7 +26,7 @@ class Bound:
 def scale(bound: Bound, factor: float) -> Bound:
     """`factor` times a loss; the factor is divided out again where a booster would misread it."""
     if not factor == factor or factor in (float("inf"), float("-inf")):
-        raise ArgumentError("LM237", f"{bound.definition.name}: a factor must be a finite number, got {factor!r}.")
+        raise ArgumentError("LM287", f"{bound.definition.name}: a factor must be a finite number, got {factor!r}.")
     formula = constant(factor) * _finished(bound.definition.formula)
     name = f"{factor:g} * {bound.definition.name}"
     return replace(bound, definition=replace(bound.definition, formula=formula, name=name))
@@ -71,18 +71,18 @@ def _check_alike(a: Definition, b: Definition) -> None:
     if a.declaration.target != b.declaration.target:
         kinds = [", ".join(f"{n}: {k}" for n, k in d.declaration.target) for d in (a, b)]
         raise ArgumentError(
-            "LM238", f"{a.name} and {b.name} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added."
+            "LM288", f"{a.name} and {b.name} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added."
         )
     if a.reweighting != b.reweighting:
         raise ArgumentError(
-            "LM239", f"{a.name} and {b.name} weigh rows differently; add them first, then reweight the sum."
+            "LM289", f"{a.name} and {b.name} weigh rows differently; add them first, then reweight the sum."
         )
     for attribute in ("heads", "on", "class_axis"):
         if getattr(a.declaration, attribute) != getattr(b.declaration, attribute):
-            raise ArgumentError("LM241", f"{a.name} and {b.name} differ in {attribute}; they cannot be added.")
+            raise ArgumentError("LM291", f"{a.name} and {b.name} differ in {attribute}; they cannot be added.")
     if a.declaration.link != b.declaration.link and _uses_p(a) and _uses_p(b):
         raise ArgumentError(
-            "LM242",
+            "LM292",
             f"{a.name} and {b.name} read the prediction through different links "
             f"({a.declaration.link or 'identity'} and {b.declaration.link or 'identity'}); write one of them in terms of z.",
         )

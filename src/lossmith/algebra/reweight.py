@@ -23,7 +23,7 @@ ClassWeight = Mapping[int, float] | Sequence[float] | str
 def reweighted(definition: Definition, class_weight: ClassWeight | None = None, by: str | None = None) -> Definition:
     """The same loss with rows weighed by class (numbers, or "balanced" until fitted) or by a column."""
     if (class_weight is None) == (by is None):
-        raise ArgumentError("LM230", f"{definition.name}: reweight takes class_weight= or by=, one of them.")
+        raise ArgumentError("LM280", f"{definition.name}: reweight takes class_weight= or by=, one of them.")
     if by is not None:
         declaration = definition.declaration
         columns = declaration.columns if by in declaration.columns else (*declaration.columns, by)
@@ -34,13 +34,13 @@ def reweighted(definition: Definition, class_weight: ClassWeight | None = None, 
     kinds = {kind for _, kind in definition.declaration.target}
     if not kinds & {"binary", "class", "simplex"} or "class" in definition.declaration.per:
         raise UnsupportedError(
-            "LM231",
+            "LM281",
             f"{definition.name}: class weights need a target of classes with one weight per row. "
             'Weigh rows by a column instead: reweight(by="column").',
         )
     row = Reweighting(None if isinstance(class_weight, str) else _pairs(definition, class_weight))
     if isinstance(class_weight, str) and class_weight != "balanced":
-        raise ArgumentError("LM232", f'{definition.name}: class_weight is "balanced" or numbers, got "{class_weight}".')
+        raise ArgumentError("LM282", f'{definition.name}: class_weight is "balanced" or numbers, got "{class_weight}".')
     return replace(definition, reweighting=(*definition.reweighting, row))
 
 
@@ -50,7 +50,7 @@ def _pairs(definition: Definition, class_weight: Any) -> tuple[tuple[int, float]
     for k, weight in pairs:
         if not (weight >= 0 and np.isfinite(weight)):
             raise ArgumentError(
-                "LM233", f"{definition.name}: the weight of class {k} must be finite and >= 0, got {weight}."
+                "LM283", f"{definition.name}: the weight of class {k} must be finite and >= 0, got {weight}."
             )
     return pairs
 
@@ -70,13 +70,13 @@ def row_weights(row: Reweighting, shares: Array | None, column: ArrayLike | None
         return np.asarray(column, dtype=np.float64)
     if row.classes is None:
         raise ArgumentError(
-            "LM234", f"{name}: balanced class weights depend on the training set; call loss.fit(y_true) first."
+            "LM284", f"{name}: balanced class weights depend on the training set; call loss.fit(y_true) first."
         )
     assert shares is not None
     table = np.ones(shares.shape[1])
     for k, weight in row.classes:
         if k >= len(table):
-            raise ArgumentError("LM235", f"{name}: there is a weight for class {k}, but only {len(table)} classes.")
+            raise ArgumentError("LM285", f"{name}: there is a weight for class {k}, but only {len(table)} classes.")
         table[k] = weight
     return np.asarray(shares @ table)
 
@@ -86,7 +86,7 @@ def balanced(shares: Array, weight: Array | None) -> tuple[tuple[int, float], ..
     counts = shares.sum(axis=0) if weight is None else weight @ shares
     if not (counts > 0).all():
         missing = int(np.flatnonzero(counts == 0)[0])
-        raise ArgumentError("LM236", f"class {missing} does not occur in y_true, so balanced weights are not defined.")
+        raise ArgumentError("LM286", f"class {missing} does not occur in y_true, so balanced weights are not defined.")
     values = counts.sum() / (len(counts) * counts)
     return tuple((k, float(v)) for k, v in enumerate(values))
 
