@@ -160,5 +160,5 @@ def _distinct(definition: Definition, rows: Rows) -> Rows:
         return rows
     weight = np.bincount(inverse.reshape(-1), weights=rows.leaves.get(WEIGHT), minlength=len(values))
     leaves = {leaf: np.ascontiguousarray(array[first]) for leaf, array in rows.leaves.items()}
-    leaves[WEIGHT] = weight
+    leaves[WEIGHT] = weight.astype(np.float64)
     return replace(rows, n=len(values), leaves=leaves, weighted=True)
