@@ -131,7 +131,7 @@ def certify(
     fmt: Format,
     *,
     backend: str,
-    bound: int | None = None,
+    bound: float | None = None,
     seed: int = 0,
     truth: Sequence[Truth] | None = None,
     checked: int = 50,
@@ -151,7 +151,7 @@ def certify(
     """
     limit = bound_of(subject.loss) if bound is None else bound
     tally = _Tally()
-    judgement = _Judgement(subject, fmt, float(limit), tally)
+    judgement = _Judgement(subject, fmt, limit, tally)
     for case, found in zip(cases, truth or exact(subject, [c.values for c in cases], fmt), strict=True):
         judgement.case(case, found)
     each = [case.values for case in cases[:checked]] if checked else []
@@ -165,7 +165,7 @@ def exact(subject: Subject, points: Sequence[Mapping[Node, Any]], fmt: Format) -
     return [truths([subject.node], values, fmt)[0] for values in points]
 
 
-def _certificate(subject: Subject, tally: _Tally, bound: int, *, backend: str, dtype: str, seed: int) -> Certificate:
+def _certificate(subject: Subject, tally: _Tally, bound: float, *, backend: str, dtype: str, seed: int) -> Certificate:
     finite = [u for u in tally.ulp if math.isfinite(u)]
     faults = ("nan", "false_infinity", "false_zero", "undecided", "contradictions")
     counts = {fault: tally.counts[fault] for fault in faults}

@@ -22,7 +22,7 @@ EVERYDAY: Final = frozenset(
 FAULTS: Final = ("nan", "false_infinity", "false_zero", "undecided", "contradictions")
 
 
-def bound_of(name: str) -> int:
+def bound_of(name: str) -> float:
     """The units that a loss may be off: 4 for the everyday losses, 16 for all others.
 
     >>> bound_of("poisson"), bound_of("focal")
@@ -44,7 +44,7 @@ class Certificate:
     output: str
     backend: str
     dtype: str
-    bound: int
+    bound: float
     points: int
     worst_ulp: float
     median_ulp: float
@@ -108,5 +108,5 @@ def _table_row(c: Certificate) -> str:
     used = " ".join(f"{rule}:{count}" for rule, count in c.rules.items()) or "–"
     faults = ", ".join(f"{getattr(c, key)} {key.replace('_', ' ')}" for key in FAULTS if getattr(c, key))
     verdict = "kept" if c.meets else f"**over** {faults}".rstrip()
-    numbers = (str(c.points), f"{c.worst_ulp:.3g}", f"{c.median_ulp:.2g}", f"{c.worst_units:.3g}", str(c.bound))
+    numbers = (str(c.points), f"{c.worst_ulp:.3g}", f"{c.median_ulp:.2g}", f"{c.worst_units:.3g}", f"{c.bound:g}")
     return f"| {' | '.join((c.title, c.output, c.backend, c.dtype, *numbers, used, verdict))} |"

@@ -132,19 +132,22 @@ def _sign_scale(place: Place) -> Fraction:
     """Rule (b): |z * slope| / 4 along every raw prediction whose move by a quarter changes the sign (0: none does)."""
     node = place.subject.node
     found = place.look(node)
-    here = _sign(found)
-    scale = Fraction(0)
+    here, scale = _sign(found), Fraction(0)
     for leaf in place.subject.raw:
         z = np.asarray(place.values[leaf], dtype=np.float64)
+        derivative, direction = _derivative(node, leaf)
         for index in map(tuple, np.argwhere(z != 0.0)):
-            crosses = here != 0 and any(_sign_after(place, leaf, z, index, step) == -here for step in STEPS)
-            if crosses or found.is_zero():
-                along = np.zeros_like(z)
-                along[index] = 1.0
-                derivative, direction = _derivative(node, leaf)
-                slope = size(place.look(derivative, {direction: along}))
-                scale = max(scale, abs(Fraction(float(z[index]))) * slope / 4)
+            along = np.zeros_like(z)
+            along[index] = 1.0
+            reach = abs(Fraction(float(z[index]))) * size(place.look(derivative, {direction: along})) / 4
+            if reach > max(scale, size(found)) and (found.is_zero() or _crosses(place, leaf, z, index, here)):
+                scale = reach
     return scale
+
+
+def _crosses(place: Place, leaf: Node, z: NDArray[np.float64], index: tuple[int, ...], here: int) -> bool:
+    """Whether a relative step of at most a quarter changes the sign."""
+    return here != 0 and any(_sign_after(place, leaf, z, index, step) == -here for step in STEPS)
 
 
 def _sign(ball: Any) -> int:

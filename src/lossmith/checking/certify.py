@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.calculus.additivity import additive_part
 from lossmith.calculus.derivative import adjoints, gradient, or_zero
 from lossmith.calculus.diagonal import diagonal
 from lossmith.certificate import Case, Certificate, Subject, certify, exact, sum_of_sizes
 from lossmith.checking.places import Sample, batches, rows
-from lossmith.compiler import additive_part
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import resolved
-from lossmith.formula.node import Node, constant, symbols
+from lossmith.formula.node import Node, symbols
 from lossmith.loss.handle import Loss
 from lossmith.loss.library import get
 from lossmith.numerics.formats import Format, format_of
@@ -71,9 +71,11 @@ def certify_loss(
     dtypes: Sequence[str] = DTYPES,
     size: int = FULL,
     seed: int = 0,
+    bound: float | None = None,
 ) -> list[Certificate]:
     """Measure a loss with one raw prediction and one target: about `size` rows for each output and format.
 
+    `bound` is the error allowed, in units of the contract (default: what the contract says of this loss).
     Raises `UnsupportedError` (LM320) for a loss with several heads, targets or extra columns.
 
     >>> import lossmith as ls
@@ -86,10 +88,12 @@ def certify_loss(
         raise UnsupportedError(
             "LM320", f"{loss.name}: certificates cover losses with one target and one raw prediction."
         )
-    return [c for dtype in dtypes for c in _for_format(loss, backends, format_of(dtype), size, seed)]
+    return [c for dtype in dtypes for c in _for_format(loss, backends, format_of(dtype), size, seed, bound)]
 
 
-def _for_format(loss: Loss, backends: Sequence[Backend], fmt: Format, size: int, seed: int) -> list[Certificate]:
+def _for_format(
+    loss: Loss, backends: Sequence[Backend], fmt: Format, size: int, seed: int, bound: float | None
+) -> list[Certificate]:
     samples = samples_of(loss, fmt, size, seed)
     found: list[Certificate] = []
     for output, made in outputs(loss).items():
@@ -102,7 +106,8 @@ def _for_format(loss: Loss, backends: Sequence[Backend], fmt: Format, size: int,
                 computed = [made.compute(kernel, sample).astype(fmt.dtype) for sample in samples]
             cases = [Case(v, c) for v, c in zip(values, computed, strict=True)]
             checked = 50 if backend == backends[0] else 0
-            found.append(certify(subject, cases, fmt, backend=backend, seed=seed, truth=truth, checked=checked))
+            judged = certify(subject, cases, fmt, backend=backend, bound=bound, seed=seed, truth=truth, checked=checked)
+            found.append(judged)
     return found
 
 
@@ -151,7 +156,7 @@ def outputs(loss: Loss) -> Mapping[str, _Outputs]:
             "gradient": _Outputs(made.gradient[0], gradient(whole, leaf), _finished_gradient),
         }
     part = additive_part(whole)
-    body = made.per_example if part is None else part.body if part.factor == 1.0 else constant(part.factor) * part.body
+    body = made.per_example if part is None else part.term
     slope = or_zero(adjoints(body).get(leaf))
     return {
         "value": _Outputs(made.per_example, body, lambda ls, s: ls.per_example(s.y_true, s.raw_prediction)),
