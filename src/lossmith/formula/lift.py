@@ -38,7 +38,7 @@ _EXP: Final = _own("exp", A)
 _LSE: Final = _own("class_logsumexp", A)
 
 LIFT: Final[tuple[Rule | Procedure, ...]] = (
-    Rule("stray_sign", -(-A), A, "fewer nodes, same value"),
+    Rule("stray_sign", make("negative", make("negative", A)), A, "fewer nodes, same value"),
     Rule("stray_sign", A * (-B), -(A * B), "signs outside, where sums can absorb them"),
     Rule("stray_sign", A - (-B), A + B, "fewer nodes, same value"),
     Rule("stray_sign", A + (-B), A - B, "fewer nodes, same value"),
@@ -55,6 +55,7 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_target_minus_sigmoid", _SIG - B, (ONE - B) * _SIG - B * make("sigmoid", -A),
          "pair the mixture terms: each is exact where the difference is not", _is_target),
+    Rule("cancellation_in_one_plus_expm1", ONE + make("expm1", A), _EXP, "1 - p through the cloglog link"),
     # classes
     Rule("overflow_in_log_sum_exp", make("log", make("class_sum", _EXP)), _LSE, "exp overflows"),
     Rule("overflow_in_softmax", _EXP / make("class_sum", _EXP), _SOFT, "exp overflows"),
