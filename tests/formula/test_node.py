@@ -260,6 +260,7 @@ def test_a_long_chain_and_a_doubling_graph_cost_no_more_than_their_size():
         assert len(walk(formula)) <= 5002
         assert len(fingerprint(formula)) == 64
         assert len(repr(formula)) < 10_000
+        assert pickle.loads(pickle.dumps(formula)) is formula
 
 
 def test_what_is_a_node_stays_itself():

@@ -137,8 +137,10 @@ class Node:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a formula is frozen; build a new one")
 
-    def __reduce__(self) -> tuple[Callable[..., Node], tuple[str, tuple[Node, ...], Attribute]]:
-        return make_from, (self.op, self.args, self.attr)
+    def __reduce__(self) -> tuple[Callable[..., Node], tuple[object]]:
+        from lossmith.formula.flat import flattened, raised
+
+        return raised, (flattened(self),)
 
     # Comparisons build nodes, so equality of nodes is identity (`is`) and the hash is the identity's.
     __hash__ = object.__hash__
@@ -261,7 +263,7 @@ def make(op: str, *args: Node, attr: Attribute = None) -> Node:
 
 
 def make_from(op: str, args: tuple[Node, ...], attr: Attribute = None) -> Node:
-    """`make` with the arguments as a tuple (also how nodes are unpickled)."""
+    """`make` with the arguments as a tuple."""
     row = OPERATIONS.get(op)
     if row is None or len(args) != row.arity:
         raise FormulaError("LM105", f"{op} with {len(args)} arguments is not in the vocabulary of formulas.")
