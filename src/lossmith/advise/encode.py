@@ -33,7 +33,7 @@ FEWEST_PER_LEVEL = ((500, 5), (0, 2))
 LEAST_COVERED = 0.1
 """Share of the texts that the kept categories must cover; names and identifiers do not."""
 
-RECURS_AFTER_DAYS = {"days": None, "month": 730, "yearday": 730, "weekday": 14, "hour": 2}
+RECURS_AFTER_DAYS = {"days": None, "month": 730, "weekday": 14, "yearday": 730, "hour": 2}
 """A number made of the time column is kept only if the fit rows span so many days: else later rows only hold values
 that no fit row has, and a model that splits on it learns the past by heart (None: never)."""
 

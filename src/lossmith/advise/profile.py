@@ -327,7 +327,7 @@ def _class_warnings(name: str, named: list[str], counts: NDArray[np.int64]) -> l
 
 
 def _contradiction(table: Table, kind: str, place: int, value: object, words: str, count: int = 0) -> DataError:
-    many = f", and {count - 1:,} more rows are not either" if count > 1 else ""
+    many = f" (nor in {count - 1:,} more)" if count > 1 else ""
     row = int(table.row_numbers[place]) if len(table.row_numbers) else place + 1
     return DataError(
         "LM512",
