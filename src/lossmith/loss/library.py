@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from lossmith import catalogue
 from lossmith.errors import ArgumentError, FormulaError
-from lossmith.formula.definition import Definition, Reweighting
+from lossmith.formula.definition import Definition, Parameter, Reweighting
 from lossmith.formula.parse import parse as parse_definition
 from lossmith.formula.trace import Domain
 from lossmith.formula.trace import define as define_definition
 from lossmith.loss.handle import Loss
 from lossmith.maths import VOCABULARY
+from lossmith.numerics.interval import NAMED
 
 FORMAT = 1
 LONGEST_JSON = 200_000
@@ -105,9 +106,11 @@ def to_json(loss: Loss) -> str:
     return json.dumps({"lossmith": FORMAT, "formula": loss.formula, "declaration": said, "reweighting": rows})
 
 
-def _interval_text(parameter: Any) -> str:
+def _interval_text(parameter: Parameter) -> str:
+    """The domain as `parse_interval` reads it: by name where it has one."""
     i = parameter.domain
-    return f"{'(' if i.low_open else '['}{i.low!r}, {i.high!r}{')' if i.high_open else ']'}"
+    ends = f"{'(' if i.low_open else '['}{i.low!r}, {i.high!r}{')' if i.high_open else ']'}"
+    return next((name for name, known in NAMED.items() if known == i), ends)
 
 
 def from_json(text: str) -> Loss:
