@@ -90,7 +90,7 @@ class Loss:
 
         >>> import lossmith as ls
         >>> ls.get("squared_error").formula
-        '(y - z)**2'
+        '(y - z) ** 2'
         """
         return to_text(self.definition.formula)
 
@@ -250,8 +250,9 @@ class Loss:
         """Both, in one pass where the formula allows it.
 
         >>> import lossmith as ls
-        >>> ls.get("rmse").value_and_gradient([0.0, 0.0], [3.0, 4.0])[0] ** 2
-        12.5
+        >>> value, gradient = ls.get("mse").value_and_gradient([0.0, 0.0], [3.0, 4.0])
+        >>> value, gradient.tolist()
+        (12.5, [3.0, 4.0])
         """
         value, (gradient,) = self._arrays(("value", "gradient"), y_true, raw_prediction, sample_weight, columns)
         return value, gradient
@@ -363,7 +364,7 @@ class Loss:
         >>> import lossmith as ls
         >>> print(ls.get("mse").explain())
         squared_error is a mean over rows.
-        numerator: the sum over rows of sample_weight * (y - z)**2
+        numerator: the sum over rows of sample_weight * (y - z) ** 2
         denominator: the sum over rows of sample_weight (the number of rows, if there are no weights)
         Rows of weight 0 are absent. Without rows the loss is 0 and so is its gradient.
         """
