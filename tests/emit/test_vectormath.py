@@ -129,6 +129,24 @@ def test_log1p_of_a_fraction_has_the_error_of_log1p() -> None:
         assert ulp_errors(found, balls("log1p", x)).max() <= 1.0
 
 
+@pytest.mark.parametrize("name", ["exp", "log1p_unit"])
+def test_wide_functions_are_right_to_48_bits(name: str) -> None:
+    x = np.random.default_rng(8).random(POINTS) if name == "log1p_unit" else arguments("exp")
+    x = x[np.abs(x) <= 708.0]
+    found = over_one(getattr(vectormath, f"{name}_w32"))(x)
+    with flint.ctx.workprec(BITS):
+        exact = np.array([float(ball.mid()) for ball in balls(name.removesuffix("_unit"), x)])
+    assert np.max(np.abs(found - exact) / exact) <= 2.0**-48
+
+
+def test_wide_exponential_at_its_limits() -> None:
+    found = over_one(vectormath.exp_w32)(np.array([709.78, 709.79, math.inf, -math.inf, -709.0, math.nan, 0.0]))
+    assert found[0] == pytest.approx(math.exp(709.78), rel=1e-13)
+    assert found[1:5].tolist() == [math.inf, math.inf, 0.0, 0.0]
+    assert math.isnan(found[5])
+    assert found[6] == 1.0
+
+
 @pytest.mark.parametrize(
     ("name", "dtype"), [*((n, np.float64) for n in ONE_ARGUMENT), *((n, np.float32) for n in FLOAT32)]
 )
@@ -189,13 +207,20 @@ def test_exponential_of_two_words_sees_the_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*(f"{n}_f64" for n in ONE_ARGUMENT), *(f"{n}_f32" for n in FLOAT32), "log1p_unit_f64"]
+    "name",
+    [
+        *(f"{n}_f64" for n in ONE_ARGUMENT),
+        *(f"{n}_f32" for n in FLOAT32),
+        "log1p_unit_f64",
+        "exp_w32",
+        "log1p_unit_w32",
+    ],
 )
 def test_loops_become_vector_instructions(name: str) -> None:
     run = over_one(getattr(vectormath, name))
-    run(np.ones(4, dtype=np.float32 if name.endswith("f32") else np.float64))
+    run(np.ones(4, dtype=np.float32 if name.endswith("_f32") else np.float64))
     code = "\n".join(run.loop.inspect_llvm().values())  # type: ignore[attr-defined]
-    assert f"x {'float' if name.endswith('f32') else 'double'}> @llvm.fma.v" in code
+    assert f"x {'float' if name.endswith('_f32') else 'double'}> @llvm.fma.v" in code
 
 
 def test_contraction_in_the_kernel_leaves_exact_sums_and_products_alone() -> None:
