@@ -197,7 +197,8 @@ def _numpy_pass(
     outputs = {}
     for (name, node), array in zip(part.outputs, written, strict=True):
         shape = (rows.n, rows.classes) if "class" in node.axes else (rows.n, 1)
-        full = np.broadcast_to(array, shape).astype(work_dtype(rows))
+        with np.errstate(over="ignore"):  # a float64 beyond float32 is an infinity there, and no cause for a warning
+            full = np.broadcast_to(array, shape).astype(work_dtype(rows))
         outputs[name] = full if rows.shape.axis is not None and "class" in node.axes else full[:, 0]
     return sums, outputs
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from lossmith.errors import UnsupportedError
-from lossmith.formula.node import Axis, Node, constant, is_number, make, number_of, walk
+from lossmith.formula.node import Axis, Node, constant, is_number, make, number_of, symbols, walk
 
 Maybe: TypeAlias = Node | None
 Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
@@ -67,11 +67,16 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return negate(other)
         if one.op == "negative":
             return negate(times(one.args[0], other))
-        if one.op == "safe_divide" and one.args[0] is ONE:
-            return make("safe_divide", other, one.args[1])
+        if one.op == "safe_divide" and not _vanishes(one.args[0]):
+            return make("safe_divide", or_zero(times(one.args[0], other)), one.args[1])
         if one.op == "where" and _selects(one):
             return make("where", one.args[0], *(_selected(branch, other) for branch in one.args[1:]))
     return make("multiply", a, b)
+
+
+def _vanishes(numerator: Node) -> bool:
+    """Whether a numerator may go to 0 with its denominator; one that cannot takes in factors that do (0/0 is 0 there)."""
+    return bool(symbols(numerator, role="raw"))
 
 
 def _selects(node: Node) -> bool:

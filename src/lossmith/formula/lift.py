@@ -82,6 +82,8 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     # exponentials times data
     Rule("overflow_in_scaled_exp", B / _EXP, make("scaled_exp", B, -A), "exp overflows though the quotient is finite", _is_data),
     Rule("overflow_in_scaled_exp", B * _EXP, make("scaled_exp", B, A), "exp overflows though the product is finite", _is_data),
+    Rule("overflow_in_power_of_exp", _EXP**B, make("exp", B * A), "exp overflows though its power is finite"),
+    Rule("overflow_in_power_of_exp", make("sqrt", _EXP), make("exp", constant(0.5) * A), "exp overflows, its root does not"),
     # sums over examples
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A**TWO)), make("example_rms", A), "A ** 2 overflows"),
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A * A)), make("example_rms", A), "A ** 2 overflows"),

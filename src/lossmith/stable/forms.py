@@ -68,6 +68,15 @@ def _log(a: Node) -> Node:
     return _where(x < -LOG_2, make("log1p", -make("exp", x)), make("log", a))
 
 
+def _exp(a: Node) -> Node:
+    """The rounding of a large product would be multiplied by the product: it is kept in two words."""
+    product = a.args[0] if a.op == "negative" else a
+    if product.op != "multiply":
+        return make("exp", a)
+    x, y = product.args
+    return make("exp_muladd", x if product is a else -x, y, ZERO)
+
+
 def _xlogy(a: Node, b: Node) -> Node:
     return _where(make("equal", a, ZERO), ZERO, a * _log(b))
 
@@ -176,6 +185,7 @@ def _example_rms(node: Node) -> Node:
 # safe node -> its form over plain operations
 FORMS: Final[dict[str, Callable[..., Node]]] = {
     "log": _log,
+    "exp": _exp,
     "power": _power,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
