@@ -16,10 +16,11 @@ from lossmith.calculus.diagonal import diagonal
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.lift import lift
-from lossmith.formula.node import Axis, Node, make, substitute, symbol, symbol_of
+from lossmith.formula.node import Axis, Node, constant, make, substitute, symbol, symbol_of
 from lossmith.formula.rewrite import Step
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Program
+from lossmith.kernel.rows import domain_of
 from lossmith.kernel.schedule import schedule, select_present
 from lossmith.stable.forms import in_plain_operations
 from lossmith.stable.rules import stabilise
@@ -106,7 +107,26 @@ def program(definition: Definition, wanted: tuple[str, ...], weighted: bool) -> 
         {name: _plain(node, weight) for name, node in finish.items()},
         {name: _plain(node, weight) for name, node in outputs.items()},
         weight,
+        _faults(definition, weight),
     )
+
+
+def _faults(definition: Definition, weight: Node) -> tuple[Node, ...]:
+    """For every target whose domain is an interval: whether a present row lies outside (NaN always does)."""
+    found: list[Node] = []
+    for name, kind in definition.declaration.target:
+        leaf = definition.roles.leaves[name]
+        interval = domain_of(kind)
+        if "class" in leaf.axes or interval.integer:
+            continue
+        ends = [make(op, *pair) for op, *pair in (
+            ("less" if interval.low_open else "less_equal", constant(interval.low), leaf),
+            ("less" if interval.high_open else "less_equal", leaf, constant(interval.high)),
+        )]  # fmt: skip
+        outside = make("logical_not", make("logical_and", *ends))
+        absent = make("equal", weight, ZERO)
+        found.append(outside if weight is ONE else make("logical_and", outside, make("logical_not", absent)))
+    return tuple(found)
 
 
 def _plain(node: Node, weight: Node) -> Node:

@@ -19,6 +19,7 @@ from lossmith.emit import prelude
 from lossmith.emit.table import supports
 from lossmith.emit.to_numba import ROWS, Leaf, Storage, kernel_text, slots
 from lossmith.emit.to_numpy import function_text, needed
+from lossmith.errors import ArgumentError
 from lossmith.formula.node import Node, among, symbol_of, symbols
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
@@ -28,6 +29,13 @@ from lossmith.numerics.double_word import Pair, total
 Array = NDArray[Any]
 Backend = Literal["numba", "numpy"]
 Numbers = dict[Node, Array]
+
+
+class FaultyRows(ArgumentError):
+    """Targets outside their domain were met; who has the arguments says which."""
+
+    def __init__(self, code: str = "LM218", sentence: str = "a target lies outside its domain.") -> None:
+        super().__init__(code, sentence)
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,9 @@ def _numpy_pass(
     with np.errstate(all="ignore"):
         results = kernel(*values, rows.classes, rows.n_groups)
     wide = [np.broadcast_to(np.atleast_2d(r), (rows.n, np.atleast_2d(r).shape[1])) for r in results]
-    bodies, written = wide[: len(part.bodies)], wide[len(part.bodies) :]
+    if any(fault.any() for fault in wide[len(wide) - len(part.faults) :]):
+        raise FaultyRows
+    bodies, written = wide[: len(part.bodies)], wide[len(part.bodies) : len(wide) - len(part.faults)]
     sums = [_sum(node, np.asarray(b, dtype=np.float64), rows) for node, b in zip(part.sums, bodies, strict=True)]
     outputs = {}
     for (name, node), array in zip(part.outputs, written, strict=True):
@@ -225,11 +235,11 @@ def _matrix(rows: Rows, leaf: Node) -> Array:
 
 
 @lru_cache(maxsize=1024)
-def _numba_kernel(part: Pass, storage: tuple[Storage, ...], classes: bool) -> Callable[..., Any]:
+def _numba_kernel(part: Pass, storage: tuple[Storage, ...], classes: bool, narrow: bool) -> Callable[..., Any]:
     from lossmith.build import build
 
     leaves = [Leaf(node, s) for node, s in zip(read_leaves(part), storage, strict=True)]
-    return build(kernel_text(part, leaves, parameters_of(part), classes), "kernel")
+    return build(kernel_text(part, leaves, parameters_of(part), classes, narrow), "kernel")
 
 
 def _storage(part: Pass, rows: Rows, leaves: tuple[Node, ...]) -> tuple[Storage, ...]:
@@ -259,7 +269,7 @@ def _numba_pass(
     if not leaves or rows.n == 0:
         return _numpy_pass(part, rows, parameters, finished, n_threads)
     classes = _has_classes(rows)
-    kernel = _numba_kernel(part, _storage(part, rows, leaves), classes)
+    kernel = _numba_kernel(part, _storage(part, rows, leaves), classes, work_dtype(rows) == np.float32)
     arrays = [rows.leaves[leaf] for leaf in leaves]
     par = np.array([parameters[repr(node)] for node in parameters_of(part)], dtype=np.float64)
     fin = np.zeros((len(part.inputs), rows.classes))
@@ -272,9 +282,11 @@ def _numba_pass(
     ]
     sizes = slots(part, rows.classes)
     n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
-    sums = np.empty((max(1, sum(sizes)), n_chunks, 2))
+    sums = np.empty((sum(sizes) + 1, n_chunks, 2))
     run_chunks(kernel, n_chunks, (*arrays, par, fin, *written, sums, rows.classes), n_threads)
-    return _merged(sums, sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
+    if part.faults and sums[-1, :, 0].any():
+        raise FaultyRows
+    return _merged(sums[:-1], sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
 
 
 def _merged(sums: Array, sizes: list[int]) -> list[Pair]:

@@ -12,11 +12,13 @@ from lossmith.emit.vectormath import (
     erf_f64,
     exp_dw_f64,
     exp_f64,
+    exp_w32,
     expm1_f64,
     inlined,
     lgamma_f64,
     log1p_f64,
     log1p_unit_f64,
+    log1p_unit_w32,
     log_f64,
     magnitude,
     maximum,
@@ -36,8 +38,8 @@ power, tanh, sinh, cosh = pow_f64, tanh_f64, sinh_f64, cosh_f64
 lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
 
 __all__ = [
-    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "expm1", "lgamma", "log", "log1p", "log1p_unit", "magnitude",
-    "maximum", "minimum", "power", "root", "select", "sign", "sinh", "tanh", "wide_vectors",
+    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_w32", "expm1", "lgamma", "log", "log1p",
+    "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh", "tanh", "wide_vectors",
 ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def _axis_mean(x: Any, axis: str) -> Any:
 def _exp_muladd(a: Any, b: Any, c: Any) -> Any:
     """exp(a * b + c) with the product kept in two words (Dekker 1971), so that its rounding does not grow."""
     hi = np.multiply(a, b)
-    safe = np.abs(hi) < 1e4
+    safe = (np.abs(hi) < 1e4) & (np.abs(a) < 1e290) & (np.abs(b) < 1e290)
     x, y = np.where(safe, a, 0.0), np.where(safe, b, 0.0)
     x1, y1 = x * 134217729.0, y * 134217729.0
     x1, y1 = x1 - (x1 - x), y1 - (y1 - y)

@@ -91,5 +91,5 @@ def supports(op: str, target: Target) -> bool:
 def number_text(value: float) -> str:
     """A constant as source text, exactly."""
     if value != value or value in (float("inf"), float("-inf")):
-        return f"float({str(value)!r})"
+        return {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
     return repr(value)

@@ -36,6 +36,9 @@ from lossmith.emit.loopmath import (
 """
 
 
+NARROW: Final = HEADER.replace(" exp,", " exp_w32 as exp,").replace(" log1p_unit,", " log1p_unit_w32 as log1p_unit,")
+
+
 @dataclass(frozen=True)
 class Leaf:
     """A leaf of the formula and how its numbers arrive."""
@@ -72,8 +75,10 @@ class _Writer:
         return self.names[node]
 
 
-def kernel_text(parts: Pass, leaves: Sequence[Leaf], parameters: Sequence[Node], classes: bool) -> str:
-    """The source of one kernel, complete with its imports."""
+def kernel_text(
+    parts: Pass, leaves: Sequence[Leaf], parameters: Sequence[Node], classes: bool, narrow: bool = False
+) -> str:
+    """The source of one kernel, complete with its imports; `narrow` for float32 rows, whose exp may be shorter."""
     w = _Writer(parts, leaves, parameters, classes)
     order = _prepare(w)
     _open(w)
@@ -82,7 +87,7 @@ def kernel_text(parts: Pass, leaves: Sequence[Leaf], parameters: Sequence[Node],
     else:
         _flat_loop(w, order)
     _close(w)
-    return HEADER + "\n".join(w.lines) + "\n"
+    return (NARROW if narrow else HEADER) + "\n".join(w.lines) + "\n"
 
 
 def slots(parts: Pass, n_classes: int) -> list[int]:
@@ -136,6 +141,8 @@ def _open(w: _Writer) -> None:
         w.add(2, f"a{j} = x{j}[lo:hi]")
     for j, _ in enumerate(w.parts.outputs):
         w.add(2, f"r{j} = o{j}[lo:hi]")
+    if w.parts.faults:
+        w.add(2, "faults = 0")
 
 
 def _compute(w: _Writer, depth: int, node: Node) -> None:
@@ -152,6 +159,12 @@ def _flat_loop(w: _Writer, order: list[Node]) -> None:
     for node in order:
         _compute(w, 3, node)
     _write(w, 3, 0, classes=False)
+    _count_faults(w)
+
+
+def _count_faults(w: _Writer) -> None:
+    for fault in w.parts.faults:
+        w.add(3, f"faults += np.int64({w.name(fault)})")
 
 
 def _write(w: _Writer, depth: int, level: int | None, *, classes: bool) -> None:
@@ -178,6 +191,7 @@ def _row_loop(w: _Writer, order: list[Node]) -> None:
                 _compute(w, 3, node)
         _class_loop(w, order, level)
     _write(w, 3, None, classes=False)
+    _count_faults(w)
     stored = [f"{name} = np.empty(n_classes{_kind(node)})" for node, name in w.scratch.items()]
     at = w.lines.index("    #scratch")
     w.lines[at : at + 1] = ["    " + line for line in stored]
@@ -255,7 +269,9 @@ def _feed(w: _Writer, node: Node) -> None:
 
 
 def _close(w: _Writer) -> None:
-    """Add up the buffers of the chunk."""
+    """Add up the buffers of the chunk; the last sum counts its faulty rows."""
+    if w.parts.faults:
+        w.add(2, "sums[sums.shape[0] - 1, c, 0] = faults")
     slot = 0
     offset = ""
     for j, body in enumerate(w.parts.bodies):

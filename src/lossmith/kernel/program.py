@@ -15,17 +15,19 @@ class Pass:
     """One walk over the rows: `bodies` are added up over the examples, `outputs` are written per example.
 
     `sums` are the nodes whose values the bodies give; `inputs` are finished numbers read by this pass.
+    `faults` are conditions whose true rows are counted: targets outside their domain.
     """
 
     sums: tuple[Node, ...]
     bodies: tuple[Node, ...]
     outputs: tuple[tuple[str, Node], ...]
     inputs: tuple[Node, ...]
+    faults: tuple[Node, ...] = ()
 
     @property
     def roots(self) -> tuple[Node, ...]:
         """Everything this pass computes."""
-        return (*self.bodies, *(node for _, node in self.outputs))
+        return (*self.bodies, *(node for _, node in self.outputs), *self.faults)
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,13 @@ def load(
     raw_prediction: ArrayLike,
     sample_weight: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    *,
+    trusting: bool = False,
 ) -> Rows:
-    """Check the arguments of a loss and lay them out; every fault is one sentence that names the argument."""
+    """Check the arguments of a loss and lay them out; every fault is one sentence that names the argument.
+
+    `trusting` leaves the domain of interval targets to the kernel, which counts the rows outside as it goes.
+    """
     raw = as_floats(definition, "raw_prediction", raw_prediction)
     shape = _raw_shape(definition, raw)
     flat = shape.flatten(raw)
@@ -82,7 +87,8 @@ def load(
     _check_raw(definition, flat, present)
     for name, kind in definition.declaration.target:
         leaf = definition.roles.leaves[name]
-        leaves[leaf] = _target(definition, name, kind, _one_of(definition, y_true, name), shape, present)
+        values = _one_of(definition, y_true, name)
+        leaves[leaf] = _target(definition, name, kind, values, shape, present, trusting and not domain_of(kind).integer)
     for name in definition.declaration.columns:
         column = as_floats(definition, name, given[name])
         leaves[definition.roles.leaves[name]] = np.ascontiguousarray(_spread(definition, name, column, shape))
@@ -181,7 +187,9 @@ def _shapes_differ(definition: Definition, name: str, found: tuple[int, ...], wa
     )
 
 
-def _target(definition: Definition, name: str, kind: str, values: Any, shape: Shape, present: Array | None) -> Array:
+def _target(
+    definition: Definition, name: str, kind: str, values: Any, shape: Shape, present: Array | None, trusting: bool
+) -> Array:
     label = "y_true" if name == "y" else f'y_true["{name}"]'
     array = as_numbers(definition, label, values)
     classwise = kind in CLASS_KINDS or "class" in definition.declaration.per
@@ -190,7 +198,8 @@ def _target(definition: Definition, name: str, kind: str, values: Any, shape: Sh
     if array.shape != shape.examples:
         raise _shapes_differ(definition, f"{label} for raw_prediction {shape.full}", array.shape, str(shape.examples))
     flat = np.ascontiguousarray(as_floats(definition, label, array).reshape(-1))
-    _check_domain(definition, label, "fraction" if kind == "binary" else kind, flat, present)
+    if not trusting or classwise:
+        _check_domain(definition, label, kind, flat, present)
     return flat if shape.axis is None or not classwise else flat[:, None]
 
 
@@ -199,7 +208,7 @@ def _class_target(
 ) -> Array:
     if array.shape == shape.full:
         flat = np.ascontiguousarray(shape.flatten(as_floats(definition, label, array)))
-        _check_domain(definition, label, "fraction" if kind == "binary" else kind, flat, present)
+        _check_domain(definition, label, kind, flat, present)
         return flat
     if array.shape == shape.examples and kind != "simplex":
         return _indices(definition, label, array.reshape(-1), shape.width, present)
@@ -223,8 +232,8 @@ def _indices(definition: Definition, label: str, flat: Array, width: int, presen
 
 
 def domain_of(kind: str) -> Interval:
-    """Where the numbers of a target of this kind lie; a soft class target is a fraction per class."""
-    return DOMAINS["fraction" if kind in CLASS_KINDS else kind]
+    """Where the numbers of a target of this kind lie; a soft target is a fraction (of each class)."""
+    return DOMAINS["fraction" if kind in CLASS_KINDS or kind == "binary" else kind]
 
 
 def _check_domain(definition: Definition, label: str, kind: str, flat: Array, present: Array | None) -> None:

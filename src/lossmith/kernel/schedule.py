@@ -16,8 +16,13 @@ ZERO = constant(0.0)
 ONE = constant(1.0)
 
 
-def schedule(finish: Mapping[str, Node], outputs: Mapping[str, Node], weight: Node) -> Program:
-    """Order the sums into rounds and put every output into the first pass that can write it."""
+def schedule(
+    finish: Mapping[str, Node], outputs: Mapping[str, Node], weight: Node, faults: Sequence[Node] = ()
+) -> Program:
+    """Order the sums into rounds and put every output into the first pass that can write it.
+
+    `faults` are counted in the first pass.
+    """
     roots = [*finish.values(), *outputs.values()]
     rounds = _rounds(roots, weight)
     last = max([*rounds.values(), *(1 + _needs(node, rounds) for node in outputs.values())], default=0)
@@ -27,7 +32,8 @@ def schedule(finish: Mapping[str, Node], outputs: Mapping[str, Node], weight: No
         bodies = tuple(weighed(node.args[0], weight) for node in sums)
         written = tuple((name, node) for name, node in outputs.items() if _needs(node, rounds) == number - 1)
         if bodies or written:
-            passes.append(Pass(sums, bodies, written, _finished_inputs([*bodies, *(node for _, node in written)])))
+            found = () if passes else tuple(faults)
+            passes.append(Pass(sums, bodies, written, _finished_inputs([*bodies, *(n for _, n in written)]), found))
     return Program(tuple(passes), tuple(finish.items()), _counts(roots, weight))
 
 

@@ -70,10 +70,16 @@ def evaluate(request: Request, wanted: tuple[str, ...], rows: Rows) -> tuple[flo
 def _shaped(definition: Definition, name: str, rows: Rows, result: Result) -> Array:
     """One output in the shape of the raw predictions (per_example: of the examples) and their dtype."""
     if name == "per_example":
-        return result.outputs["per_example:0"].reshape(rows.shape.examples).astype(rows.dtype, copy=False)
+        return _rounded(result.outputs["per_example:0"].reshape(rows.shape.examples), rows)
     columns = [result.outputs[f"{name}:{j}"] for j in range(len(definition.roles.raw))]
     array = np.stack(columns, axis=-1) if definition.declaration.heads else columns[0]
-    return rows.shape.restore(array).reshape(rows.shape.full).astype(rows.dtype, copy=False)
+    return _rounded(rows.shape.restore(array).reshape(rows.shape.full), rows)
+
+
+def _rounded(array: Array, rows: Rows) -> Array:
+    """In the dtype of the raw predictions; what is too large for it is infinite there, which is no cause for a warning."""
+    with np.errstate(over="ignore"):
+        return array.astype(rows.dtype, copy=False)
 
 
 def sums(request: Request, rows: Rows) -> Sums:

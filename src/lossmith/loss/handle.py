@@ -27,7 +27,7 @@ from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, w
 from lossmith.loss.explain import explain
 from lossmith.loss.prediction import best_constant, constant_rows, predict
 from lossmith.loss.sums import Sums
-from lossmith.runtime import Backend
+from lossmith.runtime import Backend, FaultyRows
 
 Targets = Any
 Raw = ArrayLike
@@ -413,4 +413,9 @@ class Loss:
     def _arrays(
         self, wanted: tuple[str, ...], y_true: Targets, raw: Raw, weight: Weights, columns: Columns
     ) -> tuple[float, list[Array]]:
-        return evaluate(self.request(), wanted, load(self.definition, y_true, raw, weight, columns))
+        rows = load(self.definition, y_true, raw, weight, columns, trusting=True)
+        try:
+            return evaluate(self.request(), wanted, rows)
+        except FaultyRows:
+            load(self.definition, y_true, raw, weight, columns)  # names the first faulty row
+            raise
