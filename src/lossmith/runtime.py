@@ -31,7 +31,7 @@ Backend = Literal["numba", "numpy"]
 Numbers = dict[Node, Array]
 
 
-class FaultyRows(ArgumentError):
+class FaultyRowsError(ArgumentError):
     """Targets outside their domain were met; who has the arguments says which."""
 
     def __init__(self, code: str = "LM218", sentence: str = "a target lies outside its domain.") -> None:
@@ -201,7 +201,7 @@ def _numpy_pass(
         results = kernel(*values, rows.classes, rows.n_groups)
     wide = [np.broadcast_to(np.atleast_2d(r), (rows.n, np.atleast_2d(r).shape[1])) for r in results]
     if any(fault.any() for fault in wide[len(wide) - len(part.faults) :]):
-        raise FaultyRows
+        raise FaultyRowsError
     bodies, written = wide[: len(part.bodies)], wide[len(part.bodies) : len(wide) - len(part.faults)]
     sums = [_sum(node, np.asarray(b, dtype=np.float64), rows) for node, b in zip(part.sums, bodies, strict=True)]
     outputs = {}
@@ -285,7 +285,7 @@ def _numba_pass(
     sums = np.empty((sum(sizes) + 1, n_chunks, 2))
     run_chunks(kernel, n_chunks, (*arrays, par, fin, *written, sums, rows.classes), n_threads)
     if part.faults and sums[-1, :, 0].any():
-        raise FaultyRows
+        raise FaultyRowsError
     return _merged(sums[:-1], sizes), {name: a for (name, _), a in zip(part.outputs, written, strict=True)}
 
 

@@ -39,7 +39,8 @@ lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
 
 __all__ = [
     "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_w32", "expm1", "lgamma", "log", "log1p",
-    "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh", "tanh", "wide_vectors",
+    "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh",
+    "tanh", "wide_vectors",
 ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, w
 from lossmith.loss.explain import explain
 from lossmith.loss.prediction import best_constant, constant_rows, predict
 from lossmith.loss.sums import Sums
-from lossmith.runtime import Backend, FaultyRows
+from lossmith.runtime import Backend, FaultyRowsError
 
 Targets = Any
 Raw = ArrayLike
@@ -416,6 +416,6 @@ class Loss:
         rows = load(self.definition, y_true, raw, weight, columns, trusting=True)
         try:
             return evaluate(self.request(), wanted, rows)
-        except FaultyRows:
+        except FaultyRowsError:
             load(self.definition, y_true, raw, weight, columns)  # names the first faulty row
             raise
