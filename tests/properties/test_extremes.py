@@ -12,7 +12,7 @@ import lossmith as ls
 from lossmith.interpret import BALLS, interpret
 from tests.properties import oracle
 
-SIZES = (0.0, 1e-300, 1e-30, 1e-8, 0.3, 2.5, 17.0, 36.7, 88.8, 104.0, 150.0, 709.8, 745.2, 1e4, 1e10, 1e30, 1e200, 1.7e308)
+SIZES = (0.0, 1e-300, 1e-30, 1e-8, 0.3, 2.5, 17.0, 36.7, 88.8, 104.0, 150.0, 709.8, 745.2, 1e4, 1e10, 1e30, 1e200, 1e300)  # two such numbers and a label still add up and multiply
 TARGETS = {
     "real": (0.0, 1.0, -3.0, 1e5),
     "nonnegative": (0.0, 1.0, 1e-3, 1e4),
@@ -115,7 +115,8 @@ def test_a_perfect_prediction_costs_nothing_and_is_no_nan(name: str, parameters:
         "simplex": ([[0.5, 0.5, 0.0]] * 2, [[0.5, 0.5, 0.0]] * 2),
     }[loss.target]
     assert loss.value(y, raw) == 0.0
-    assert np.abs(loss.gradient(y, raw)).max() == 0.0 or loss.target == "simplex" or name in ("huber",)
+    if loss.target != "simplex" and name != "quantile":  # a given probability may move on; the kink has its subgradient
+        assert not loss.gradient(y, raw).any()
     assert np.isfinite(loss.hvp(y, raw, np.ones_like(np.asarray(raw, dtype=float)))).all()
 
 

@@ -9,7 +9,9 @@ A structural zero is `None`: it is dropped here, never multiplied.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 from lossmith.errors import UnsupportedError
@@ -35,15 +37,28 @@ def plus(a: Maybe, b: Maybe) -> Maybe:
     if a is None or b is None:
         return a if b is None else b
     if b.op == "negative":
-        return make("subtract", a, b.args[0])
-    return make("add", a, b)
+        return minus(a, b.args[0])
+    if a.op == "negative":
+        return minus(b, a.args[0])
+    joined = _over_one_denominator(plus, a, b)
+    return make("add", a, b) if joined is None else joined
 
 
 def minus(a: Maybe, b: Maybe) -> Maybe:
     """a - b, where None is a structural zero."""
     if b is None:
         return a
-    return negate(b) if a is None else make("subtract", a, b)
+    if a is None:
+        return negate(b)
+    joined = _over_one_denominator(minus, a, b)
+    return make("subtract", a, b) if joined is None else joined
+
+
+def _over_one_denominator(join: Callable[[Maybe, Maybe], Maybe], a: Node, b: Node) -> Maybe:
+    """a/d + b/d as (a + b)/d: where d underflows the terms may be infinite, and their difference NaN."""
+    if a.op == b.op == "safe_divide" and a.args[1] is b.args[1]:
+        return make("safe_divide", or_zero(join(a.args[0], b.args[0])), a.args[1])
+    return None
 
 
 def negate(a: Maybe) -> Maybe:
@@ -65,18 +80,31 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return other
         if is_number(one, -1.0):
             return negate(other)
+        if number_of(one) is not None and other.op == "multiply" and number_of(other.args[0]) is not None:
+            return _folded(one, other)
         if one.op == "negative":
             return negate(times(one.args[0], other))
-        if one.op == "safe_divide" and not _vanishes(one.args[0]):
+        if one.op == "safe_divide" and _takes_in(*one.args):
             return make("safe_divide", or_zero(times(one.args[0], other)), one.args[1])
         if one.op == "where" and _selects(one):
             return make("where", one.args[0], *(_selected(branch, other) for branch in one.args[1:]))
     return make("multiply", a, b)
 
 
-def _vanishes(numerator: Node) -> bool:
-    """Whether a numerator may go to 0 with its denominator; one that cannot takes in factors that do (0/0 is 0 there)."""
-    return bool(symbols(numerator, role="raw"))
+def _folded(number: Node, product: Node) -> Node:
+    """x * (y * a) as (x y) * a, if x y is exact: 0.5 * (2 * a) may overflow where a does not."""
+    x, y = number_of(number) or 0.0, number_of(product.args[0]) or 0.0
+    if not math.isfinite(x * y) or Fraction(x) * Fraction(y) != Fraction(x * y):
+        return make("multiply", number, product)
+    return or_zero(times(constant(x * y), product.args[1]))
+
+
+def _takes_in(numerator: Node, denominator: Node) -> bool:
+    """Whether a factor goes into the numerator: it may vanish with the denominator, and 0/0 is 0 where 0 * 1/0 is NaN.
+
+    Not where the numerator itself vanishes with the denominator: the product of two small numbers may be a false 0.
+    """
+    return "example" not in denominator.axes or not symbols(numerator, role="raw")
 
 
 def _selects(node: Node) -> bool:
@@ -120,7 +148,7 @@ def _sigmoid_slope(z: Node) -> Node:
 
 
 def _log_ratio(n: Node) -> tuple[Maybe, ...]:
-    return ONE / n.args[0], negate(ONE / n.args[1])
+    return make("safe_divide", ONE, n.args[0]), negate(make("safe_divide", ONE, n.args[1]))
 
 
 def _safe_divide(n: Node) -> tuple[Maybe, ...]:
@@ -143,7 +171,7 @@ PARTIALS: Final[dict[str, Partials]] = {
     "power": _power,
     "exp": lambda n: (n,),
     "expm1": lambda n: (make("exp", n.args[0]),),
-    "log": lambda n: (ONE / n.args[0],),
+    "log": lambda n: (make("safe_divide", ONE, n.args[0]),),
     "log1p": lambda n: (ONE / (ONE + n.args[0]),),
     "sqrt": lambda n: (times(HALF, make("where", make("equal", n, ZERO), ZERO, ONE / n)),),
     "tanh": lambda n: (times(constant(4.0), _sigmoid_slope(times(TWO, n.args[0]))),),  # type: ignore[arg-type]
