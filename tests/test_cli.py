@@ -23,31 +23,31 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def table(here: Path) -> Path:
     rng = np.random.default_rng(0)
     x = rng.normal(size=400)
-    frame = pl.DataFrame({"x": x, "지연": x + rng.normal(size=400)})
+    frame = pl.DataFrame({"x": x, "도착지연": x + rng.normal(size=400)})
     (here / "data.csv").write_bytes(frame.write_csv().encode("cp949"))
     return here / "data.csv"
 
 
 def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["study", str(table), "--target", "지연", "--encoding", "cp949", "--cost", "under=5, over=1", "--quick"]
+    line = ["study", str(table), "--target", "도착지연", "--encoding", "cp949", "--cost", "under=5, over=1", "--quick"]
     assert cli.run(line) == 0
     shown = capsys.readouterr()
-    assert "지연" in shown.out.splitlines()[0]
+    assert "도착지연" in shown.out.splitlines()[0]
     assert "±" in shown.out.splitlines()[0]
-    assert (table.parent / "study-지연" / "index.html").exists()
+    assert (table.parent / "study-도착지연" / "index.html").exists()
     assert cli.run(line) == 0
-    assert (table.parent / "study-지연-2" / "study.json").exists()
-    assert cli.run([*line, "--out", "study-지연"]) == 2
-    assert cli.run([*line, "--out", "study-지연", "--force"]) == 0
+    assert (table.parent / "study-도착지연-2" / "study.json").exists()
+    assert cli.run([*line, "--out", "study-도착지연"]) == 2
+    assert cli.run([*line, "--out", "study-도착지연", "--force"]) == 0
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         (["study", "missing.csv", "--target", "y"], "missing.csv"),
-        (["study", "data.csv", "--target", "지연"], "--encoding"),
-        (["study", "data.csv", "--target", "지영", "--encoding", "cp949"], 'Did you mean "지연"'),
-        (["study", "data.csv", "--target", "지연", "--encoding", "cp949", "--cost", "up=1"], "up"),
+        (["study", "data.csv", "--target", "도착지연"], "--encoding"),
+        (["study", "data.csv", "--target", "도착지영", "--encoding", "cp949"], 'Did you mean "도착지연"'),
+        (["study", "data.csv", "--target", "도착지연", "--encoding", "cp949", "--cost", "up=1"], "up"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_two(
@@ -98,4 +98,4 @@ def test_an_unknown_option_is_bad_input(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_command_has_a_one_line_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(command.__name__ in shown and command.__doc__ for command in cli.COMMANDS)
+    assert all(name in shown and command.__doc__ for name, command in cli.COMMANDS.items())

@@ -60,7 +60,7 @@ def test_noise_that_varies_needs_the_quantile_loss() -> None:
     both = (model("squared_error", SIGNAL, True), model("quantile", SIGNAL + 0.967 * spread, level=5 / 6))
     comparison, first = judged(COSTS, y, *both)
     assert chosen(comparison) == ("candidate", 1)
-    assert first.startswith("Use quantile loss (level 0.8333) for delay: ")
+    assert first.startswith("Use quantile loss (level 5/6) for delay: ")
 
 
 def test_columns_that_say_nothing_lead_to_the_constant() -> None:

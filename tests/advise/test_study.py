@@ -81,7 +81,7 @@ def run_alone(folder: Path, table: Path) -> list[dict[str, str]]:
     """Run `predict.py` in a process that cannot import Lossmith, polars or pandas."""
     code = (
         "import sys, runpy\n"
-        "for name in ('lossmith', 'polars', 'narwhals', 'numba', 'sympy'): sys.modules[name] = None\n"
+        "for name in ('lossmith', 'polars', 'pandas', 'numba', 'sympy'): sys.modules[name] = None\n"
         f"sys.argv = ['predict.py', {str(table)!r}]\n"
         f"runpy.run_path({str(folder / 'predict.py')!r}, run_name='__main__')\n"
     )

@@ -103,17 +103,23 @@ def cost_words(costs: UnderOver | ErrorCosts | None, profile: Profile) -> str:
 
 def _telling(found: Found, comparison: Comparison) -> Telling:
     measure, profile = comparison.measure, found.profile
-    unit = f"in units of {profile.unit_name}" if measure.in_target_unit else ""
+    unit = unit_of(profile) if measure.in_target_unit else ""
     if comparison is found.comparisons[0] and found.costs is not None:
         unit = unit_words(found.costs, profile)
     return Telling(comparison, found.trained, profile.target, unit)
+
+
+def unit_of(profile: Profile) -> str:
+    """The unit of the target, as it follows a number: "in minutes", or "in units of delay" where none is known."""
+    known = profile.unit_name != profile.target
+    return f"in {profile.unit_name}" if known else f"in units of {profile.target}"
 
 
 def unit_words(costs: UnderOver | ErrorCosts, profile: Profile) -> str:
     """What a mean cost is counted in, as it follows the number."""
     if isinstance(costs, UnderOver):
         counts = f"too low counts {costs.under:g}×, too high {costs.over:g}×"
-        return f"per row in units of {profile.unit_name} ({counts})"
+        return f"per row {unit_of(profile)} ({counts})"
     missed, alarm = costs.false_negative, costs.false_positive
     return f"per row (a missed “{profile.positive}” costs {missed:g}, a false alarm {alarm:g})"
 

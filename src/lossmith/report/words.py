@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 
@@ -67,11 +68,20 @@ def loss_words(name: str, parameters: Mapping[str, float]) -> str:
     """Write a loss with its parameters.
 
     >>> loss_words("quantile", {"level": 5 / 6})
-    'quantile loss (level 0.8333)'
+    'quantile loss (level 5/6)'
     """
     words = LOSS_WORDS.get(name, name.replace("_", " "))
-    inside = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in parameters.items() if value is not None)
+    inside = ", ".join(
+        f"{key.replace('_', ' ')} {_fraction(value)}" for key, value in parameters.items() if value is not None
+    )
     return f"{words} ({inside})" if inside else words
+
+
+def _fraction(value: float) -> str:
+    """Write 5/6 as 5/6: a ratio of small whole numbers that no short decimal gives."""
+    near = Fraction(value).limit_denominator(99)
+    exact = math.isclose(float(near), value, rel_tol=1e-14) and f"{value:.4g}" != repr(value).removesuffix(".0")
+    return str(near) if exact else f"{value:.4g}"
 
 
 def _threshold(rule: Mapping[str, Any]) -> str:
