@@ -185,6 +185,7 @@ class LightGBMAdapter:
         Raises `AdapterError`: LM402 if it is baked already, LM403 without trees, LM407 if the start cannot be known.
         """
         load_lightgbm()
+        lightgbm_model.unbaked_text(booster)
         columns = int(booster.num_model_per_iteration())
         found = _start_in(booster, columns) if start is None else np.atleast_1d(np.asarray(start, dtype=np.float64))
         if found.shape != (columns,):

@@ -60,17 +60,21 @@ def bake(booster: Any, start: Floats, objective: str | None, rounds: int | None 
     """
     import lightgbm
 
-    text = booster.model_to_string(num_iteration=rounds or -1)
-    head = text.partition("\nTree=")[0]
-    if "\nobjective=" in head:
-        raise AdapterError("LM402", "this model already names its objective, so it is baked: use it as it is.")
-    baked = lightgbm.Booster(model_str=_stamped(text, objective))
+    baked = lightgbm.Booster(model_str=_stamped(unbaked_text(booster, rounds), objective))
     if baked.num_trees() < start.size:
         raise AdapterError("LM403", "this model has no trees, so there is no leaf to keep the start in. Train a round.")
     for column, constant in enumerate(start):
         for leaf in range(_leaves(baked, column)):
             baked.set_leaf_output(column, leaf, baked.get_leaf_output(column, leaf) + float(constant))
     return baked
+
+
+def unbaked_text(booster: Any, rounds: int | None = None) -> str:
+    """The text of a model, or LM402 if it names an objective."""
+    text: str = booster.model_to_string(num_iteration=rounds or -1)
+    if "\nobjective=" in text.partition("\nTree=")[0]:
+        raise AdapterError("LM402", "this model already names its objective, so it is baked: use it as it is.")
+    return text
 
 
 def _stamped(text: str, objective: str | None) -> str:

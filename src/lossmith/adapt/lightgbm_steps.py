@@ -33,7 +33,7 @@ from lossmith.loss.handle import Columns, Loss
 
 Floats = NDArray[np.float64]
 Single = NDArray[np.float32]
-FAR: Final = 1e3  # so many typical residuals away, a hessian that has fallen below 1/FAR of itself has faded
+FAR: Final = 1e3  # a hessian that falls below 1/FAR of itself so many typical residuals away fades
 PROBES: Final = 256
 
 
@@ -133,7 +133,7 @@ def _fades(loss: Loss, rows: Rows) -> bool:
     y = np.asarray(probe.y, dtype=np.float64)
     scale = typical_size(y - np.median(y))
     near, far = (
-        loss.per_example_gradient_and_hessian(probe.y, y + k * scale, columns=probe.columns)[1].sum() for k in (1, FAR)
+        loss.per_example_gradient_and_hessian(probe.y, y + k * scale, columns=probe.columns)[1].sum() for k in (0.0, FAR)
     )
     return bool(far < near / FAR)
 
@@ -196,7 +196,7 @@ def _as_float32(loss: Loss, gradient: Floats, curvature: Floats) -> tuple[Single
         raise AdapterError(
             "LM406",
             f"{loss.name}: a gradient or curvature left the range of float32, in which LightGBM keeps them (largest: "
-            f"{np.abs(gradient).max():.3g} and {curvature.max():.3g}). Give y in a larger unit, or lower learning_rate.",
+            f"{np.abs(gradient).max():.3g} and {curvature.max():.3g}). Give y in a larger unit, or learn more slowly.",
         )
     if not g.any() and gradient.any():
         raise AdapterError(

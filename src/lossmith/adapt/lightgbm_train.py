@@ -22,6 +22,7 @@ from lossmith.adapt.lightgbm_table import Features
 from lossmith.calculus.curvature import typical_size
 
 Floats = NDArray[np.float64]
+THREADS: Final = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 HALVINGS: Final = 26  # a leaf value to 1e-8 of its bracket; float32 gradients see less
 DOUBLINGS: Final = 1100  # the whole range of float64
 ROUNDING: Final = 1e-12  # slopes that sum to less than this share of their sizes are 0
@@ -40,6 +41,11 @@ class Plan:
     learning_rate: float
     categorical: list[int]
     on_round: Callable[[int, float | None], None] | None
+
+    @property
+    def threads(self) -> dict[str, Any]:
+        """LightGBM's prediction does not read the settings of training: the number of threads is handed on."""
+        return {name: self.params[name] for name in THREADS if name in self.params}
 
 
 @dataclass
@@ -76,6 +82,8 @@ def boost(plan: Plan, table: Features, rows: Rows, watched: tuple[Features, Rows
         params=plan.params,
     )
     booster = lightgbm.Booster({**plan.params, "objective": "none", "metric": "None", "num_class": columns}, data)
+    # it is "none" already; without this mark the first update asks for it again, which fails if no feature varies
+    booster._Booster__set_objective_to_none = True  # type: ignore[attr-defined]
     progress = Progress(raw, None if watched is None else _constant(plan.start, watched[1].count))
     update = _Update(plan.steps, rows, progress if plan.leaves else None)
     for done in range(plan.rounds):
@@ -116,9 +124,10 @@ def _watch(
     table, rows = watched
     assert progress.watched is not None
     if plan.params.get("boosting") == "dart":  # earlier trees change in every round
-        raw = _constant(plan.start, rows.count) + booster.predict(table.matrix, raw_score=True)
+        raw = _constant(plan.start, rows.count) + booster.predict(table.matrix, raw_score=True, **plan.threads)
     else:
-        raw = progress.watched + booster.predict(table.matrix, raw_score=True, start_iteration=done, num_iteration=1)
+        newest = {"start_iteration": done, "num_iteration": 1, **plan.threads}
+        raw = progress.watched + booster.predict(table.matrix, raw_score=True, **newest)
     progress.watched = raw
     value = plan.steps.loss.value(rows.y, raw, rows.weight, columns=rows.columns)
     progress.values.append(value)
@@ -128,7 +137,7 @@ def _watch(
 
 def _set_leaves(booster: Any, done: int, plan: Plan, table: Features, rows: Rows, progress: Progress) -> None:
     """Set every leaf of the newest tree to the best constant of its rows, times the learning rate."""
-    found = booster.predict(table.matrix, pred_leaf=True, start_iteration=done, num_iteration=1)
+    found = booster.predict(table.matrix, pred_leaf=True, start_iteration=done, num_iteration=1, **plan.threads)
     leaf = np.asarray(found, dtype=np.int64).ravel()
     loss = plan.steps.loss
 
