@@ -325,6 +325,8 @@ def gradient(root: Node, leaf: Node) -> Node:
 
 def _row_tangent(n: Node, t: Node) -> Maybe:
     """Derivative of a class operation along a direction t of its first argument."""
+    if n.op not in ROW_REVERSE:
+        raise UnsupportedError("LM301", f"{n.op} has no derivative.")
     z = n.args[0]
     if n.op in ("class_sum", "class_others"):
         return make(n.op, t)

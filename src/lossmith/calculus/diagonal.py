@@ -146,6 +146,8 @@ class _Diagonal:
             return self.summed(times(weight, ONE / axis_size("class")), argument, axes | {"class"})
         if node.op == "axis_mean":
             return self.summed(times(weight, ONE / axis_size("group")), argument, axes)
+        if node.op not in EXAMPLE_REVERSE:
+            raise UnsupportedError("LM301", f"{node.op} has no derivative.")
         passed = EXAMPLE_REVERSE[node.op](node, weight)
         if self.local(argument):
             return self.summed(times(passed, WEIGHT), argument, axes)

@@ -1,0 +1,1 @@
+"""Tests of the floating-point forms and of the rules for derivatives."""
