@@ -56,7 +56,9 @@ def main(rounds: int) -> None:
                 loss = ls.get("quantile", level=level)
                 (X, y), (held, truth) = (made(seed, noise, scale) for seed in (0, 1))
                 began = time.perf_counter()
-                own = lightgbm.train({**PARAMS, "objective": "quantile", "alpha": level}, lightgbm.Dataset(X, y), rounds)
+                own = lightgbm.train(
+                    {**PARAMS, "objective": "quantile", "alpha": level}, lightgbm.Dataset(X, y), rounds
+                )
                 middle = time.perf_counter()
                 ours = ls.for_lightgbm(loss).train(X, y, params=PARAMS, rounds=rounds)
                 ended = time.perf_counter()

@@ -88,7 +88,9 @@ def test_kinked_losses_are_within_three_percent_of_the_builtin(
 ) -> None:
     rng = np.random.default_rng(5)
     features = rng.normal(size=(6000, 6))
-    y = scale * (2 * features[:, 0] + features[:, 2] * features[:, 3] + np.exp(0.4 * features[:, 4]) * rng.normal(size=6000))
+    y = scale * (
+        2 * features[:, 0] + features[:, 2] * features[:, 3] + np.exp(0.4 * features[:, 4]) * rng.normal(size=6000)
+    )
     fit, held = slice(0, 4000), slice(4000, 6000)
     loss = get(name, **({"level": level} if name == "quantile" else {}))
     ours = for_lightgbm(loss).train(features[fit], y[fit], params=PARAMS)
@@ -249,7 +251,9 @@ def test_layout_and_precision_of_x_do_not_matter() -> None:
     small = X.astype(np.float32)
     wide = np.asfortranarray(small.astype(np.float64))
     strided = np.repeat(small.astype(np.float64), 2, axis=1)[:, ::2]
-    a, b, c = (for_lightgbm(get("mae")).train(x, REAL, params=PARAMS, rounds=5).predict(small) for x in (small, wide, strided))
+    a, b, c = (
+        for_lightgbm(get("mae")).train(x, REAL, params=PARAMS, rounds=5).predict(small) for x in (small, wide, strided)
+    )
     np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(a, c)
 
@@ -260,7 +264,9 @@ def test_category_codes_by_name() -> None:
     codes = RNG.integers(0, 6, N)
     frame = polars.DataFrame({"a": X[:, 0], "the [code]": codes, "hit": X[:, 1] > 0})
     y = np.where(np.isin(codes, [1, 4]), 3.0, 0.0) + X[:, 0]
-    model = for_lightgbm(get("squared_error")).train(frame, y, params=PARAMS, rounds=20, categorical_feature=["the [code]"])
+    model = for_lightgbm(get("squared_error")).train(
+        frame, y, params=PARAMS, rounds=20, categorical_feature=["the [code]"]
+    )
     assert "num_cat=0\n" not in model.model_to_string().split("Tree=1")[0].split("Tree=0")[1]
     assert model.feature_name() == ["a", "the__code_", "hit"]
 
@@ -314,7 +320,9 @@ def test_targets_are_checked_by_the_loss() -> None:
         for_lightgbm(get("poisson")).train(X, -COUNT - 1)
 
 
-@pytest.mark.parametrize(("name", "y"), [("poisson", np.zeros(N)), ("log_loss", np.ones(N)), ("cross_entropy", CLASS + 1)])
+@pytest.mark.parametrize(
+    ("name", "y"), [("poisson", np.zeros(N)), ("log_loss", np.ones(N)), ("cross_entropy", CLASS + 1)]
+)
 def test_an_infinite_best_constant_is_an_error_with_a_way_out(name: str, y: Floats) -> None:
     with pytest.raises(AdapterError, match="LM408"):
         for_lightgbm(get(name)).train(X, y)

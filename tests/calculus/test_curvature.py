@@ -78,10 +78,14 @@ def test_typical_size_counts_weight_as_repetition_and_is_never_zero() -> None:
 def test_lightgbm_factors() -> None:
     g, h = np.array([[0.5, -0.25, 0.1]]), np.array([[0.2, 0.1, 0.3]])
     rows = BUILTIN["lightgbm"]
-    np.testing.assert_allclose(builtin_gradient_and_curvature(rows["cross_entropy"], g, h, None)[1], h * 1.5, rtol=1e-15)
+    np.testing.assert_allclose(
+        builtin_gradient_and_curvature(rows["cross_entropy"], g, h, None)[1], h * 1.5, rtol=1e-15
+    )
     np.testing.assert_array_equal(builtin_gradient_and_curvature(rows["poisson"], g, h, None)[1], h * math.exp(0.7))
     weight = np.array([2.5])
-    np.testing.assert_array_equal(builtin_gradient_and_curvature(rows["quantile"], g, h, weight)[1], np.full((1, 3), 2.5))
+    np.testing.assert_array_equal(
+        builtin_gradient_and_curvature(rows["quantile"], g, h, weight)[1], np.full((1, 3), 2.5)
+    )
 
 
 @pytest.mark.parametrize(("facts", "policy"), [

@@ -133,7 +133,8 @@ def _fades(loss: Loss, rows: Rows) -> bool:
     y = np.asarray(probe.y, dtype=np.float64)
     scale = typical_size(y - np.median(y))
     near, far = (
-        loss.per_example_gradient_and_hessian(probe.y, y + k * scale, columns=probe.columns)[1].sum() for k in (0.0, FAR)
+        loss.per_example_gradient_and_hessian(probe.y, y + k * scale, columns=probe.columns)[1].sum()
+        for k in (0.0, FAR)
     )
     return bool(far < near / FAR)
 

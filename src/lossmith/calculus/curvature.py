@@ -24,7 +24,9 @@ from lossmith.errors import ArgumentError, did_you_mean
 Floats = NDArray[np.float64]
 
 TINY: Final = float(np.finfo(np.float32).tiny)  # boosters keep gradients in float32: the least full-precision number
-RAW_STEP: Final = 2.0  # one round's largest step per row on a log, logit or log-odds scale: a factor of 7.4
+# One round's largest step per row on a log or logit scale. Focal, 4 gammas, 3 shares of positives: held-out loss over
+# that of the constant is 0.671, 0.664, 0.665, 0.664, 0.665 for steps of 0.5, 1, 2, 4, 8: the choice hardly matters.
+RAW_STEP: Final = 2.0
 RESIDUAL_STEPS: Final = 2.0  # the same on the target's own scale, in units of the median |residual|
 
 POLICIES: Final[Mapping[str, str]] = {
