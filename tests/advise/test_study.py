@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from lossmith.advise.study import Study, study
+from lossmith.algebra.decision import Threshold
 from lossmith.errors import LossmithError
 
 FILES = {"index.html", "plotly.min.js", "study.json", "model.txt", "predict.py", "loss.py"}
@@ -148,6 +149,17 @@ def test_several_classes_are_told_apart(tmp_path: Path) -> None:
     alone = run_alone(tmp_path / "o", tmp_path / "new.csv")
     assert np.mean([row["decision"] == truth for row, truth in zip(alone, kind, strict=False)]) > 0.7
     assert "share of wrong decisions" in found.record.grid.columns
+
+
+def test_two_classes_without_costs_are_decided_at_one_half(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1_000)
+    frame = pl.DataFrame({"a": x, "sick": np.where(x + 0.2 * rng.normal(size=1_000) > 0.5, "yes", "no")})
+    found = study(frame, target="sick", quick=True, out=tmp_path / "o")
+    assert found.rule == Threshold(0.5)
+    frame.head(100).write_csv(tmp_path / "new.csv")
+    alone = run_alone(tmp_path / "o", tmp_path / "new.csv")
+    assert np.mean([row["decision"] == truth for row, truth in zip(alone, frame["sick"], strict=False)]) > 0.85
 
 
 def test_counts_are_compared_by_each_loss() -> None:

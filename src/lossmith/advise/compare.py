@@ -1,8 +1,9 @@
 """Compare models and rules on untouched rows: trained models and a measure come in, rows with intervals go out.
 
 All differences are paired (the same rows under both), against the default loss as it is, and their intervals hold for
-all comparisons together. The advice is the simplest model with a rule that no other one beats clearly; the constant
-only where it is not clearly beaten and its mean is as low.
+all comparisons together. The advice is the simplest way that no other one beats clearly: first the default loss with the
+rule that was chosen on the stop rows (a rule that the costs ask for needs no proof), then as it is, then other losses;
+the constant only where it is not clearly beaten and its mean is as low.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ MATTERS: Final = 0.005  # a difference below half a percent of the cost is calle
 
 @dataclass(frozen=True)
 class Contender:
-    """A model with a rule, and what each compare row costs under it. `model` is -1 for the constant."""
+    """A model with a rule, and what each compare row costs under it. `model` is -1 for the constant.
+
+    `preferred` marks the default loss with the rule that costs and stop rows chose: a rule is no more work than none.
+    """
 
     role: Role
     model: int
@@ -35,6 +39,7 @@ class Contender:
     why: str
     per_row: Floats
     constant: float | None = None
+    preferred: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,15 @@ def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Sp
     rows = tuple(_judge(c, reference, split.compare_blocks, count) for c in contenders)
     best = int(np.argmin([row.mean for row in rows]))
     equal = [not _beaten(c, contenders[best], split, count) for c in contenders]
-    chosen = next(i for i in range(1, len(rows)) if equal[i] or best == 0)
+    chosen = next(i for i in _by_preference(contenders) if equal[i] or best == 0)
     if equal[0] and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
     return Comparison(measure, rows, chosen, best, count, equal[0])
+
+
+def _by_preference(contenders: list[Contender]) -> list[int]:
+    """Positions of the models: the default with the rule that the stop rows chose, the default, then the others."""
+    return sorted(range(1, len(contenders)), key=lambda i: not contenders[i].preferred)
 
 
 def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> list[Contender]:
@@ -86,9 +96,11 @@ def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split
 
     def add(role: Role, position: int, decision: Decision) -> None:
         costs = measure.per_row(y_compare, trained[position].compare, decision.rule)
-        made.append(Contender(role, position, decision.rule, decision.why, costs))
+        preferred = position == default and decision.rule == ruled.rule
+        made.append(Contender(role, position, decision.rule, decision.why, costs, preferred=preferred))
 
     default = next(i for i, model in enumerate(trained) if model.candidate.is_default)
+    ruled = measure.choose(y_stop, trained[default].stop, split.stop_blocks)
     add("default", default, Decision(measure.usual, "as usual"))
     fitted = measure.fit(y_stop, trained[default].stop)
     if fitted != measure.usual:

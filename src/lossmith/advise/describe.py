@@ -18,10 +18,19 @@ from lossmith.advise.shortlist import Candidate
 from lossmith.advise.split import Split
 from lossmith.advise.table import Table
 from lossmith.advise.train import Trained
-from lossmith.advise.verdict import Telling, say, say_other
-from lossmith.algebra.decision import AsIs, ErrorCosts, UnderOver, rule_to_dict
+from lossmith.advise.verdict import Telling, say, say_other, say_wrong
+from lossmith.algebra.decision import (
+    AsIs,
+    CheapestClass,
+    ErrorCosts,
+    Rule,
+    Threshold,
+    UnderOver,
+    rule_to_dict,
+    zero_one,
+)
 from lossmith.report import record as plain
-from lossmith.report.words import loss_words, number, rule_words
+from lossmith.report.words import loss_words, number, rule_words, way_words
 
 PACKAGES: Final = ("lossmith", "lightgbm", "numpy", "polars")
 
@@ -62,10 +71,17 @@ def recommended(comparison: Comparison) -> Judged:
     return min((row for row in comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
 
 
+def rule_in_use(rule: Rule, classes: int) -> Rule:
+    """The rule that is handed out: classes that were judged by their probabilities are decided as usual."""
+    if not classes or rule != AsIs():
+        return rule
+    return Threshold(0.5) if classes == 2 else CheapestClass(zero_one(classes))
+
+
 def record(found: Found, how: How) -> plain.StudyRecord:
     """Return the record of a study."""
     telling = _telling(found, found.comparisons[0])
-    others = (say_other(_telling(found, other)) for other in found.comparisons[1:]) if found.costs is None else ()
+    others = () if found.costs is not None else tuple(_say_other(found, other) for other in found.comparisons[1:])
     return plain.StudyRecord(
         target=found.profile.target,
         kind=found.profile.kind,
@@ -76,7 +92,7 @@ def record(found: Found, how: How) -> plain.StudyRecord:
         comparison=_comparison(telling, found),
         grid=_grid(found),
         losses=tuple(_loss_row(model) for model in found.trained),
-        recommended=_recommended(telling),
+        recommended=_recommended(telling, len(found.profile.classes)),
         columns=tuple((feature.name, feature.kind) for feature in found.encoding.features),
         left_out=(*found.table.left_out, *found.encoding.left_out),
         target_facts=_facts(found.profile),
@@ -86,6 +102,11 @@ def record(found: Found, how: How) -> plain.StudyRecord:
             how.command, how.seed, how.quick, round(clock.perf_counter() - how.began, 1), _versions()
         ),
     )
+
+
+def _say_other(found: Found, comparison: Comparison) -> str:
+    telling = _telling(found, comparison)
+    return say_wrong(telling) if comparison.measure.is_cost else say_other(telling)
 
 
 def cost_words(costs: UnderOver | ErrorCosts | None, profile: Profile) -> str:
@@ -106,7 +127,7 @@ def _telling(found: Found, comparison: Comparison) -> Telling:
     unit = unit_of(profile) if measure.in_target_unit else ""
     if comparison is found.comparisons[0] and found.costs is not None:
         unit = unit_words(found.costs, profile)
-    return Telling(comparison, found.trained, profile.target, unit)
+    return Telling(comparison, found.trained, profile.target, unit, profile.classes if measure.is_cost else ())
 
 
 def unit_of(profile: Profile) -> str:
@@ -201,14 +222,15 @@ def _loss_row(model: Trained) -> plain.LossRow:
     )
 
 
-def _recommended(t: Telling) -> dict[str, object]:
+def _recommended(t: Telling, classes: int) -> dict[str, object]:
     row = recommended(t.comparison)
+    rule = rule_to_dict(rule_in_use(row.contender.rule, classes))
     candidate = t.trained[row.contender.model].candidate
     return {
-        "label": t.way(row),
+        "label": way_words(t.loss(row), rule),
         "loss": candidate.loss_name,
         "parameters": dict(candidate.parameters),
-        "rule": rule_to_dict(row.contender.rule),
+        "rule": rule,
     }
 
 

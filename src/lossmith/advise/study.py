@@ -151,7 +151,8 @@ def _study(
 ) -> Study:
     advised = describe.recommended(comparison).contender
     model = trained[advised.model]
-    return Study(record, model.loss, model.booster, advised.rule, learned, profiled)
+    rule = describe.rule_in_use(advised.rule, len(profiled.classes))
+    return Study(record, model.loss, model.booster, rule, learned, profiled)
 
 
 def _time(table: Table) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
 from lossmith.advise.train import Trained
 from lossmith.algebra.decision import rule_to_dict
-from lossmith.report.words import finest, loss_words, number, rule_words, way_words, with_margin
+from lossmith.report.words import loss_words, number, rule_words, typical, way_words, with_margin
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Telling:
     trained: tuple[Trained, ...]
     target: str
     unit: str
+    classes: tuple[str, ...] = ()
 
     @property
     def chosen(self) -> Judged:
@@ -41,7 +42,8 @@ class Telling:
         """A contender in words: its loss and its rule."""
         if row.contender.role == "constant":
             value = row.contender.constant
-            return "one answer for every row" + (f" ({number(value)})" if value is not None else "")
+            said = "" if value is None else self.classes[int(value)] if self.classes else number(value)
+            return "one answer for every row" + (f" ({said})" if said else "")
         return way_words(self.loss(row), rule_to_dict(row.contender.rule))
 
     def short(self, row: Judged) -> str:
@@ -62,8 +64,8 @@ class Telling:
 
     @property
     def fine(self) -> float | None:
-        """The least margin of a difference: what the digits go by."""
-        return finest(shown_gap(self.comparison, row)[1] for row in self.comparison.rows)
+        """The middle margin of the differences: what the digits go by."""
+        return typical(shown_gap(self.comparison, row)[1] for row in self.comparison.rows)
 
 
 def best_other(telling: Telling) -> Judged | None:
@@ -77,7 +79,7 @@ def _candidate(t: Telling) -> tuple[str, ...]:
     default, ruled = t.row("default"), _best_ruled(t)
     assert default is not None
     value, less = t.value(t.chosen), t.gain(t.chosen)
-    first = f"Use {t.short(t.chosen)} for {t.target}: {value} {t.unit}, {less} than {t.way(default)}."
+    first = f"Use {t.short(t.chosen)} for {t.target}: {value}{_in(t)}, {less} than {t.way(default)}."
     gain = default.mean - t.chosen.mean
     if ruled is None or not gain > 0:
         return (first,)
@@ -104,7 +106,7 @@ def _ruled(t: Telling) -> tuple[str, ...]:
         "threshold": f"decide {t.target} with {rule_words(rule)}",
     }.get(rule["rule"], f"decide {t.target} by the {rule_words(rule)}")
     gain = f"{t.gain(t.chosen)} than {_without(rule, t.way(default))}"
-    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)} {t.unit}, {gain}."
+    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)}{_in(t)}, {gain}."
     return (first, _no_other(t, other)) if other else (first,)
 
 
@@ -122,7 +124,7 @@ def _no_other(t: Telling, other: Judged) -> str:
 
 def _default(t: Telling) -> tuple[str, ...]:
     """Nothing beats the default as it is."""
-    first = f"The loss does not matter here: keep {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)} {t.unit}."
+    first = f"The loss does not matter here: keep {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)}{_in(t)}."
     if not t.comparison.measure.is_cost:
         first = f"Keep {t.loss(t.chosen)} for {t.target}: {t.comparison.measure.name} {t.value(t.chosen)}{_in(t)}."
     other = best_other(t)
@@ -133,16 +135,17 @@ def _constant(t: Telling) -> tuple[str, ...]:
     """No model beats one answer for all rows."""
     best = min((row for row in t.comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
     return (
-        f"No loss helps here: for {t.target}, {t.way(t.chosen)} comes to {t.value(t.chosen)} {t.unit}; the best model, "
+        f"No loss helps here: for {t.target}, {t.way(t.chosen)} comes to {t.value(t.chosen)}{_in(t)}; the best model, "
         f"{t.way(best)}, to {t.plain(best)}, which is not clearly better.",
         "The columns of this table say too little about the target, or there are too few rows to tell.",
     )
 
 
 def _in(t: Telling) -> str:
-    return f" {t.unit}" if t.comparison.measure.in_target_unit else ""
+    return f" {t.unit}" if t.unit else ""
 
 
+PLAIN_MEASURES: Final = ("squared_error", "half_squared_error", "absolute_error")
 SAYINGS: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
     "constant": _constant,
     "default": _default,
@@ -163,10 +166,19 @@ def say(telling: Telling) -> tuple[str, ...]:
     return said
 
 
+def say_wrong(telling: Telling) -> str:
+    """Return one sentence on how often the usual decision is wrong, beside that of one answer for every row."""
+    default, constant = telling.row("default"), telling.comparison.rows[0]
+    assert default is not None
+    shares = f"{100 * default.mean:.3g} % of the rows; {telling.way(constant)}, on {100 * constant.mean:.3g} %"
+    return f"Decisions by {telling.way(default)} are wrong on {shares}."
+
+
 def say_other(telling: Telling) -> str:
     """Return one sentence on what another measure would prefer, or nothing where that is the default as it is."""
     default = telling.row("default")
-    if telling.chosen.contender.role in ("default", "constant") or default is None:
+    spoken = telling.comparison.measure.loss_name in PLAIN_MEASURES
+    if telling.chosen.contender.role in ("default", "constant") or default is None or not spoken:
         return ""
     better, usual = telling.plain(telling.chosen), telling.plain(default)
     name = telling.comparison.measure.name

@@ -12,7 +12,7 @@ from typing import Any
 from lossmith.report.plots import figure
 from lossmith.report.record import StudyRecord
 from lossmith.report.text import rows_line, signed
-from lossmith.report.words import finest, number, with_margin
+from lossmith.report.words import number, typical, with_margin
 
 PLOTS_FILE = "plotly.min.js"
 
@@ -26,7 +26,7 @@ def html(record: StudyRecord) -> str:
     """Return the text of the page."""
     template = environment().get_template("study.html.j2")
     figures = [(picture, figure(picture)) for picture in record.pictures]
-    fine = finest(row.difference_margin for row in record.comparison.rows)
+    fine = typical(row.difference_margin for row in record.comparison.rows)
     text: str = template.render(
         study=record, rows_line=rows_line(record), figures=figures, plots_file=PLOTS_FILE, fine=fine
     )

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from lossmith.report.record import StudyRecord
-from lossmith.report.words import finest, number, with_margin
+from lossmith.report.words import number, typical, with_margin
 
 
 def screen(record: StudyRecord, folder: str | os.PathLike[str] | None = None) -> str:
@@ -40,7 +40,7 @@ def rows_line(record: StudyRecord) -> str:
 def comparison_lines(record: StudyRecord) -> str:
     """Return the comparison as an aligned table of text."""
     table = record.comparison
-    fine = finest(row.difference_margin for row in table.rows)
+    fine = typical(row.difference_margin for row in table.rows)
     head = ("", table.measure, "against the usual way", "")
     rows = [
         (

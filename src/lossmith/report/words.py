@@ -43,9 +43,14 @@ def with_margin(value: float | None, margin: float | None, fine: float | None = 
     return f"{number(value, fine or margin)} ± {number(margin, fine or margin)}"
 
 
-def finest(margins: Iterable[float | None]) -> float | None:
-    """Return the least margin that is a number above 0: what the digits of a whole table go by."""
-    return min((m for m in margins if m is not None and math.isfinite(m) and m > 0), default=None)
+def typical(margins: Iterable[float | None]) -> float | None:
+    """Return the middle one (the lower of two) of the margins above 0: what the digits of a whole table go by.
+
+    >>> typical([0.0, 3.1, None, 0.2, 9.0]), typical([])
+    (3.1, None)
+    """
+    known = sorted(m for m in margins if m is not None and math.isfinite(m) and m > 0)
+    return known[(len(known) - 1) // 2] if known else None
 
 
 LOSS_WORDS: Final[Mapping[str, str]] = {
@@ -70,6 +75,8 @@ def loss_words(name: str, parameters: Mapping[str, float]) -> str:
     >>> loss_words("quantile", {"level": 5 / 6})
     'quantile loss (level 5/6)'
     """
+    if name == "focal" and parameters.get("gamma") == 0 and "alpha" in parameters:
+        return loss_words("weighted_log_loss", {"weight": parameters["alpha"]})
     words = LOSS_WORDS.get(name, name.replace("_", " "))
     inside = ", ".join(
         f"{key.replace('_', ' ')} {_fraction(value)}" for key, value in parameters.items() if value is not None
