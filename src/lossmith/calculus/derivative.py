@@ -82,6 +82,8 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return negate(other)
         if number_of(one) is not None and other.op == "multiply" and number_of(other.args[0]) is not None:
             return _folded(one, other)
+        if other.op == "multiply" and _is_scale(other.args[0]) and _is_bounded(one):
+            return make("multiply", or_zero(times(one, other.args[0])), other.args[1])
         if one.op == "negative":
             return negate(times(one.args[0], other))
         if one.op == "safe_divide" and _takes_in(*one.args):
@@ -97,6 +99,17 @@ def _folded(number: Node, product: Node) -> Node:
     if not math.isfinite(x * y) or Fraction(x) * Fraction(y) != Fraction(x * y):
         return make("multiply", number, product)
     return or_zero(times(constant(x * y), product.args[1]))
+
+
+def _is_scale(node: Node) -> bool:
+    return not node.axes and not any(n.op.startswith("example_") for n in walk(node))
+
+
+def _is_bounded(node: Node) -> bool:
+    """Whether a factor is a number, or chooses between numbers: it joins another number before a large factor does."""
+    if node.op == "where":
+        return all(_is_bounded(branch) for branch in node.args[1:])
+    return _is_scale(node)
 
 
 def _takes_in(numerator: Node, denominator: Node) -> bool:
@@ -128,6 +141,14 @@ def _power(n: Node) -> tuple[Maybe, ...]:
         lower = base if value == 2.0 else base ** constant(value - 1.0)
         return times(exponent, lower), None
     return times(exponent, base ** (exponent - ONE)), make("xlogy", n, base)
+
+
+def _reciprocal(node: Node) -> Node:
+    """1 / node, as a number where it is exact."""
+    value = number_of(node)
+    if value and Fraction(1 / value) * Fraction(value) == 1:
+        return constant(1 / value)
+    return ONE / node
 
 
 def _where(n: Node) -> tuple[Maybe, ...]:
@@ -166,7 +187,7 @@ PARTIALS: Final[dict[str, Partials]] = {
     "add": lambda n: (ONE, ONE),
     "subtract": lambda n: (ONE, constant(-1.0)),
     "multiply": lambda n: (n.args[1], n.args[0]),
-    "divide": lambda n: (ONE / n.args[1], negate(n / n.args[1])),
+    "divide": lambda n: (_reciprocal(n.args[1]), negate(n / n.args[1])),
     "negative": lambda n: (constant(-1.0),),
     "power": _power,
     "exp": lambda n: (n,),
@@ -196,6 +217,7 @@ PARTIALS: Final[dict[str, Partials]] = {
     "xlogy": lambda n: (make("log", n.args[1]), make("safe_divide", n.args[0], n.args[1])),
     "xlog1py": lambda n: (make("log1p", n.args[1]), make("safe_divide", n.args[0], ONE + n.args[1])),
     "safe_divide": _safe_divide,
+    "vanishing_product": lambda n: (n.args[1], n.args[0]),
     "log_ratio": _log_ratio,
     "scaled_exp": lambda n: (make("exp", n.args[1]), n),
     "exp_minus": lambda n: (make("exp", n.args[0]), constant(-1.0)),

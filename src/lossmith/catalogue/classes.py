@@ -48,7 +48,7 @@ def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node
     >>> round(ls.get("label_smoothed_cross_entropy", epsilon=0.3).value([0], [[0.0, 0.0]]), 12)
     0.69314718056
     """
-    return -(1 - epsilon) * ls.over_classes(y * ls.log(p)) - epsilon * ls.mean_over_classes(ls.log(p))
+    return -ls.over_classes(((1 - epsilon) * y + epsilon / ls.class_count()) * ls.log(p))
 
 
 @define(

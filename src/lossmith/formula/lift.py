@@ -28,6 +28,11 @@ def _is_data(bindings: Bindings) -> bool:
     return all(leaf is None or leaf.role != "raw" for leaf in map(symbol_of, walk(bindings[B])))
 
 
+def _varies(bindings: Bindings) -> bool:
+    """B is more than a number or a parameter: it may be 0 in some row."""
+    return bool(bindings[B].axes)
+
+
 def _own(op: str, *args: Node) -> Node:
     return make(op, *args)
 
@@ -56,6 +61,8 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("cancellation_in_target_minus_sigmoid", _SIG - B, (ONE - B) * _SIG - B * make("sigmoid", -A),
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_one_plus_expm1", ONE + make("expm1", A), _EXP, "1 - p through the cloglog link"),
+    Rule("infinity_minus_infinity", _EXP - B * A, make("exp_minus", A, B * A), "exp(a) overflows long before b * a matters",
+         _is_data),
     # classes
     Rule("overflow_in_log_sum_exp", make("log", make("class_sum", _EXP)), _LSE, "exp overflows"),
     Rule("overflow_in_softmax", _EXP / make("class_sum", _EXP), _SOFT, "exp overflows"),
@@ -77,8 +84,8 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("zero_times_log_zero", B * make("log", B / A),
          make("where", make("equal", B, constant(0.0)), constant(0.0), B * make("log_ratio", B, A)),
          "0 * log 0 is 0; the log of a ratio near 1 needs the difference"),
-    Rule("zero_times_log_zero", B * make("log", A), make("xlogy", B, A), "0 * log 0 is 0", _is_data),
-    Rule("zero_times_log_zero", B * make("log1p", A), make("xlog1py", B, A), "0 * log 0 is 0", _is_data),
+    Rule("zero_times_log_zero", B * make("log", A), make("xlogy", B, A), "0 * log 0 is 0", _varies),
+    Rule("zero_times_log_zero", B * make("log1p", A), make("xlog1py", B, A), "0 * log 0 is 0", _varies),
     # exponentials times data
     Rule("overflow_in_scaled_exp", B / _EXP, make("scaled_exp", B, -A), "exp overflows though the quotient is finite", _is_data),
     Rule("overflow_in_scaled_exp", B * _EXP, make("scaled_exp", B, A), "exp overflows though the product is finite", _is_data),

@@ -83,6 +83,7 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
     Operation("xlogy", 2, "a * log(b), and 0 where a = 0"),
     Operation("xlog1py", 2, "a * log(1 + b), and 0 where a = 0"),
     Operation("safe_divide", 2, "a / b, and 0 where a = 0"),
+    Operation("vanishing_product", 2, "a * b, and 0 where a = 0"),
     Operation("log_ratio", 2, "log(a / b)"),
     Operation("scaled_exp", 2, "a * e ** b, and 0 where a = 0"),
     Operation("exp_minus", 2, "e ** a - b"),

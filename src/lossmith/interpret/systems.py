@@ -71,6 +71,7 @@ DERIVED: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
         "xlogy": lambda s, a, b: _zero_where_zero(s, a, a * s("log", b)),
         "xlog1py": lambda s, a, b: _zero_where_zero(s, a, a * s("log1p", b)),
         "safe_divide": lambda s, a, b: _zero_where_zero(s, a, s("divide", a, b)),
+        "vanishing_product": lambda s, a, b: _zero_where_zero(s, a, a * b),
         "log_ratio": lambda s, a, b: s("log", s("divide", a, b)),
         "scaled_exp": lambda s, a, b: _zero_where_zero(s, a, a * s("exp", b)),
         "exp_minus": lambda s, a, b: s("exp", a) - b,

@@ -17,6 +17,7 @@ ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
 HALF: Final = constant(0.5)
 TWO: Final = constant(2.0)
+INFINITE: Final = constant(math.inf)
 LOG_2: Final = constant(math.log(2.0))
 
 
@@ -89,6 +90,10 @@ def _safe_divide(a: Node, b: Node) -> Node:
     return _where(make("equal", a, ZERO), ZERO, a / b)
 
 
+def _vanishing_product(a: Node, b: Node) -> Node:
+    return _where(make("equal", a, ZERO), ZERO, a * b)
+
+
 def _log_ratio(a: Node, b: Node) -> Node:
     excess = (a - b) / b
     return _where(make("abs", excess) < HALF, make("log1p", excess), make("log", a) - make("log", b))
@@ -101,8 +106,9 @@ def _scaled_exp(a: Node, b: Node) -> Node:
 
 
 def _exp_minus(x: Node, y: Node) -> Node:
-    near = make("expm1", x) - (y - ONE)
-    return _where(make("abs", x) < HALF, near, make("exp", x) - y)
+    near, grown = make("expm1", x) - (y - ONE), make("exp", x)
+    far = _where(make("equal", grown, INFINITE), INFINITE, grown - y)
+    return _where(make("abs", x) < HALF, near, far)
 
 
 def _one_minus_scaled_exp(a: Node, b: Node) -> Node:
@@ -194,6 +200,7 @@ FORMS: Final[dict[str, Callable[..., Node]]] = {
     "xlogy": _xlogy,
     "xlog1py": _xlog1py,
     "safe_divide": _safe_divide,
+    "vanishing_product": _vanishing_product,
     "log_ratio": _log_ratio,
     "scaled_exp": _scaled_exp,
     "exp_minus": _exp_minus,
