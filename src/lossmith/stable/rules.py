@@ -48,6 +48,7 @@ _EXP: Final = make("exp", A)
 _SCALED: Final = make("scaled_exp", B, A)
 
 STABLE: Final[tuple[Rule | Procedure, ...]] = (
+    Procedure("zero_times_infinity_in_softmax", _guarded_product, "p underflows to 0 where log p overflows"),
     Rule("cancellation_at_root_of_exp", _EXP - B, make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
     Rule("cancellation_at_root_of_exp", B - _EXP, -make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
     Rule(
