@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ def table(here: Path) -> Path:
     rng = np.random.default_rng(0)
     x = rng.normal(size=400)
     frame = pl.DataFrame({"x": x, "도착지연": x + rng.normal(size=400)})
-    (here / "data.csv").write_bytes(frame.write_csv().encode("cp949"))
+    (here / "data.csv").write_bytes(frame.rename({"x": "기온"}).write_csv(separator=";").encode("cp949"))
     return here / "data.csv"
 
 
@@ -35,6 +37,10 @@ def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixtur
     assert "도착지연" in shown.out.splitlines()[0]
     assert "±" in shown.out.splitlines()[0]
     assert (table.parent / "study-도착지연" / "index.html").exists()
+    alone = [sys.executable, "study-도착지연/predict.py", "data.csv"]
+    shown = subprocess.run(alone, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(shown) == 401
+    assert len(set(shown)) > 10
     assert cli.run(line) == 0
     assert (table.parent / "study-도착지연-2" / "study.json").exists()
     assert cli.run([*line, "--out", "study-도착지연"]) == 2

@@ -111,6 +111,14 @@ def test_classes_are_judged_by_their_most_probable_one() -> None:
     assert first.startswith("Use focal loss, most probable class for delay: 0.000 per row, 0.67")
 
 
+def test_a_way_is_beaten_by_any_other_not_only_by_the_least() -> None:
+    y = SIGNAL + RNG.normal(size=3 * N)
+    wild = y - np.where(np.arange(3 * N) % 1_000 == 0, 280.0, 0.0)  # the least mean, from three rows: a huge spread
+    comparison, _ = judged(COSTS, y, model("squared_error", SIGNAL, True), model("huber", wild))
+    assert comparison.rows[comparison.best].contender.model == 1
+    assert comparison.rows[comparison.chosen].contender.role != "default"
+
+
 def test_the_rule_never_sees_the_compare_rows() -> None:
     y = SIGNAL + RNG.normal(size=3 * N)
     later = y.copy()

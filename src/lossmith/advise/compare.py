@@ -75,8 +75,8 @@ def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Sp
     count = len(contenders) - 1
     rows = tuple(_judge(c, reference, split.compare_blocks, count) for c in contenders)
     best = int(np.argmin([row.mean for row in rows]))
-    equal = [not _beaten(c, contenders[best], split, count) for c in contenders]
-    chosen = next(i for i in _by_preference(contenders) if equal[i] or best == 0)
+    equal = [not any(_beaten(c, other, split, count) for other in contenders) for c in contenders]
+    chosen = next((i for i in _by_preference(contenders) if equal[i]), 1)
     if equal[0] and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
     return Comparison(measure, rows, chosen, best, count, equal[0])
@@ -127,13 +127,13 @@ def _judge(contender: Contender, reference: Floats, blocks: NDArray[np.int64], c
     return Judged(contender, mean, margin(error, freedom), gap, margin(gap_error, freedom, count))
 
 
-def _beaten(simple: Contender, best: Contender, split: Split, count: int) -> bool:
-    """Whether `best` is clearly cheaper than `simple`: beyond the joint interval and by more than half a percent."""
-    if simple is best:
+def _beaten(simple: Contender, other: Contender, split: Split, count: int) -> bool:
+    """Whether `other` is clearly cheaper than `simple`: beyond the joint interval and by more than half a percent."""
+    if not np.isfinite(other.per_row).all():
         return False
     if not np.isfinite(simple.per_row).all():
         return True
-    gap, error, freedom = mean_and_error(simple.per_row - best.per_row, split.compare_blocks)
+    gap, error, freedom = mean_and_error(simple.per_row - other.per_row, split.compare_blocks)
     return gap > margin(error, freedom, count) and gap > MATTERS * abs(float(simple.per_row.mean()))
 
 

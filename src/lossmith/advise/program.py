@@ -75,6 +75,12 @@ def predict(rows):
     ]
 
 
+def delimiter_of(line):
+    """The delimiter that finds most of the study's columns in the first line."""
+    known = set(STUDY["columns"])
+    return max(",;\\t|", key=lambda mark: len(known.intersection(next(csv.reader([line], delimiter=mark), []))))
+
+
 def main(arguments):
     encoding = STUDY["file_encoding"]
     if "--encoding" in arguments:
@@ -84,7 +90,9 @@ def main(arguments):
     if len(arguments) != 1:
         sys.exit("usage: python predict.py DATA.csv [--encoding NAME] > predictions.csv")
     with open(arguments[0], encoding=encoding, newline="") as file:
-        found = predict(list(csv.DictReader(file, delimiter=STUDY["delimiter"])))
+        first = file.readline()
+        file.seek(0)
+        found = predict(list(csv.DictReader(file, delimiter=delimiter_of(first))))
     out = csv.writer(sys.stdout)
     classes = STUDY["classes"]
     if classes:
@@ -103,18 +111,18 @@ if __name__ == "__main__":
 def program(
     encoding: Mapping[str, Any],
     rule: Mapping[str, Any],
-    classes: tuple[str, ...],
     *,
-    file_encoding: str | None = None,
-    delimiter: str = ",",
+    columns: tuple[str, ...],
+    classes: tuple[str, ...],
+    file_encoding: str | None,
 ) -> str:
     """Return the text of `predict.py`."""
     study = {
         "encoding": encoding,
         "rule": rule,
+        "columns": list(columns),
         "classes": list(classes),
         "file_encoding": file_encoding or "utf-8-sig",
-        "delimiter": delimiter,
     }
     # JSON in ASCII, then as a Python string literal: quotes, newlines and any script arrive as escapes
     literal = json.dumps(json.dumps(study))

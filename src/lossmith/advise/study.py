@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossmith.advise import describe
-from lossmith.advise.compare import Comparison, compare
+from lossmith.advise.compare import compare
 from lossmith.advise.encode import Encoding, encode, make_encoding
 from lossmith.advise.folder import choose_folder, write_folder
 from lossmith.advise.measure import Measure, by_cost, by_loss
 from lossmith.advise.profile import Profile, profile
 from lossmith.advise.program import program
-from lossmith.advise.shortlist import Candidate, shortlist
+from lossmith.advise.shortlist import shortlist
 from lossmith.advise.split import Split, split_rows
 from lossmith.advise.table import Table, read_table
 from lossmith.advise.train import Plan, Trained, train_all
@@ -51,6 +51,7 @@ class Study:
     rule: Rule
     encoding: Encoding = field(repr=False)
     profile: Profile = field(repr=False)
+    file_encoding: str | None = None
     folder: Path | None = None
 
     @property
@@ -65,7 +66,13 @@ class Study:
             **page(self.record),
             "study.json": to_json(self.record),
             "model.txt": self.model.model_to_string(),
-            "predict.py": program(self.encoding.to_dict(), rule_to_dict(self.rule), self.profile.classes),
+            "predict.py": program(
+                self.encoding.to_dict(),
+                rule_to_dict(self.rule),
+                columns=tuple(feature.name for feature in self.encoding.features),
+                classes=self.profile.classes,
+                file_encoding=self.file_encoding,
+            ),
             "loss.py": self.loss.source("numpy"),
         }
 
@@ -96,11 +103,17 @@ def study(
 
     Raises `DataError` (LM5xx) and `ArgumentError` (LM2xx), one clear sentence each, before anything is written.
 
-    Example: `ls.study("flights.parquet", target="arr_delay", time="date", cost="under=5, over=1").verdict`
+    >>> import lossmith as ls
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"hour": [i % 24 for i in range(60)], "delay": [i % 24 - 2.5 * (i % 7) for i in range(60)]})
+    >>> found = ls.study(frame, target="delay", cost="under=5, over=1", quick=True)
+    >>> found.record.kind, found.verdict.count("delay") > 0
+    ('real', True)
     """
-    began = clock.perf_counter()
-    tell: Step = step or _silent
-    folder = choose_folder(out, target, force=force) if out is not None else None
+    how = describe.How(
+        _command(data, target, time, cost, kind, encoding, quick, seed), seed, quick, clock.perf_counter()
+    )
+    tell, folder = step or _silent, choose_folder(out, target, force=force) if out is not None else None
     costs = costs_from(cost) if cost is not None else None
 
     tell("reading", 0.0)
@@ -115,19 +128,19 @@ def study(
     learned = make_encoding(table, split.fit)
     encoded = encode(learned, table.frame)
     plan = Plan(len(split.fit), len(profiled.classes), seed, quick)
-    trained = train_all(
-        candidates, encoded, profiled.y, split, plan, lambda what, share: tell(what, 0.1 + 0.75 * share)
-    )
+    trained = train_all(candidates, encoded, profiled.y, split, plan, _between(tell, 0.1, 0.85))
 
     tell("comparing", 0.85)
-    measures = _measures(costs, candidates, trained, profiled)
-    comparisons = tuple(compare(measure, trained, profiled.y, split) for measure in measures)
-    found = describe.Found(table, profiled, costs, split, learned, trained, comparisons)
-    how = describe.How(_command(data, target, time, cost, kind, encoding, quick, seed), seed, quick, began)
-    done = _study(describe.record(found, how), trained, comparisons[0], learned, profiled)
+    comparisons = tuple(compare(by, trained, profiled.y, split) for by in _measures(costs, trained, profiled))
+    done = _study(describe.Found(table, profiled, costs, split, learned, trained, comparisons), how, encoding)
 
     tell("writing" if folder else "done", 0.95)
     return replace(done, folder=write_folder(folder, done.files, force=force)) if folder else done
+
+
+def _between(tell: Step, low: float, high: float) -> Step:
+    """A part of the work that runs from `low` to `high` of the whole."""
+    return lambda what, share: tell(what, low + (high - low) * share)
 
 
 def _silent(what: str, share: float) -> None:
@@ -146,13 +159,11 @@ def known_classes(profiled: Profile, split: Split) -> Profile:
     return replace(profiled, classes=classes, counts=counts, y=np.searchsorted(seen, profiled.y).astype(np.float64))
 
 
-def _study(
-    record: StudyRecord, trained: tuple[Trained, ...], comparison: Comparison, learned: Encoding, profiled: Profile
-) -> Study:
-    advised = describe.recommended(comparison).contender
-    model = trained[advised.model]
-    rule = describe.rule_in_use(advised.rule, len(profiled.classes))
-    return Study(record, model.loss, model.booster, rule, learned, profiled)
+def _study(found: describe.Found, how: describe.How, encoding: str | None) -> Study:
+    advised = describe.recommended(found.comparisons[0]).contender
+    model, classes = found.trained[advised.model], len(found.profile.classes)
+    rule = describe.rule_in_use(advised.rule, classes)
+    return Study(describe.record(found, how), model.loss, model.booster, rule, found.encoding, found.profile, encoding)
 
 
 def _time(table: Table) -> Any:
@@ -180,14 +191,11 @@ def _check_costs(costs: UnderOver | ErrorCosts | None, profiled: Profile) -> Non
 
 
 def _measures(
-    costs: UnderOver | ErrorCosts | None,
-    candidates: tuple[Candidate, ...],
-    trained: tuple[Trained, ...],
-    profiled: Profile,
+    costs: UnderOver | ErrorCosts | None, trained: tuple[Trained, ...], profiled: Profile
 ) -> tuple[Measure, ...]:
     """The cost first if there is one, then each loss (the default first), for classes the share of errors too."""
-    ordered = sorted(range(len(candidates)), key=lambda i: not candidates[i].is_default)
-    losses = tuple(by_loss(trained[i].loss, candidates[i], describe.label(candidates[i])) for i in ordered)
+    ordered = sorted(trained, key=lambda model: not model.candidate.is_default)
+    losses = tuple(by_loss(model.loss, model.candidate, describe.label(model.candidate)) for model in ordered)
     errors = {
         0: (),
         2: (by_cost(ErrorCosts(1.0, 1.0), "share of wrong decisions"),),
