@@ -33,7 +33,9 @@ def exact_and_found(case: Case) -> list[tuple[np.ndarray, np.ndarray]]:
 @pytest.mark.parametrize("case", [c for c in CASES if c.name not in REFUSED], ids=repr)
 def test_the_diagonal_is_the_second_difference(case: Case) -> None:
     for found, exact in exact_and_found(case):
-        close(found, exact, 8)  # exact formulas, rounded once; a product with the number of rows and constants as floats
+        close(
+            found, exact, 8
+        )  # exact formulas, rounded once; a product with the number of rows and constants as floats
 
 
 def test_what_couples_two_rows_is_refused_or_right() -> None:

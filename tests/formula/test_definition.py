@@ -73,7 +73,7 @@ def test_parameters_are_checked_and_unbound_ones_refused_by_name() -> None:
     def scaled(y, z, *, size):  # type: ignore[no-untyped-def]
         return ((y - z) / size) ** 2
 
-    with pytest.raises(LossmithError, match="LM206.*size"):
+    with pytest.raises(LossmithError, match=r"LM206.*size"):
         scaled.value([1.0], [0.0])
     assert scaled(size=2).using("numpy").value([1.0], [0.0]) == 0.25
 

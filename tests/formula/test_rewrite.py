@@ -12,6 +12,10 @@ A, B = wildcard("A"), wildcard("B")
 ONE = constant(1.0)
 
 
+def negated(node: Node) -> Node:
+    return make("negative", node)
+
+
 def test_a_wildcard_means_the_same_everywhere() -> None:
     assert [*match(A - A, X - X, {})]
     assert not [*match(A - A, X - Y, {})]
@@ -40,7 +44,7 @@ def test_numbers_match_exactly() -> None:
 
 
 def test_rewriting_goes_from_the_leaves_upwards_until_nothing_changes() -> None:
-    rules = [Rule("double", -(-A), A, "")]
+    rules = [Rule("double", negated(negated(A)), A, "")]
     node: Node = X
     for _ in range(10):
         node = make("negative", node)
@@ -50,8 +54,8 @@ def test_rewriting_goes_from_the_leaves_upwards_until_nothing_changes() -> None:
 
 
 def test_shared_parts_are_rewritten_once() -> None:
-    shared = -(-X)
-    rewritten, steps = rewrite(shared * shared, [Rule("double", -(-A), A, "")])
+    shared = negated(negated(X))
+    rewritten, steps = rewrite(shared * shared, [Rule("double", negated(negated(A)), A, "")])
     assert rewritten is X * X
     assert len(steps) == 1
 

@@ -60,7 +60,9 @@ def assert_hvp_is_second_derivative(case: Case, loss: Any, weight: Any) -> None:
     found = loss.hvp(case.y, case.raw, v, weight, **case.given)
     exact = oracle.exact_hessian_times(loss, rows, _columns(v, case, rows))
     for a, b in zip(_columns(found, case, rows), exact, strict=True):
-        close(a, b, 4 * ULPS * LOSING.get(case.name, 1.0) ** 2)  # sums of terms of either sign: up to four times the largest entry
+        close(
+            a, b, 4 * ULPS * LOSING.get(case.name, 1.0) ** 2
+        )  # sums of terms of either sign: up to four times the largest entry
 
 
 def assert_hessian_is_diagonal(case: Case, loss: Any, weight: Any) -> None:

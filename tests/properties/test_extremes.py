@@ -12,7 +12,27 @@ import lossmith as ls
 from lossmith.interpret import BALLS, interpret
 from tests.properties import oracle
 
-SIZES = (0.0, 1e-300, 1e-30, 1e-8, 0.3, 2.5, 17.0, 36.7, 88.8, 104.0, 150.0, 709.8, 745.2, 1e4, 1e10, 1e30, 1e200, 1e300)  # two such numbers and a label still add up and multiply
+# two numbers of the largest size and a label still add up and multiply in float64
+SIZES = (
+    0.0,
+    1e-300,
+    1e-30,
+    1e-8,
+    0.3,
+    2.5,
+    17.0,
+    36.7,
+    88.8,
+    104.0,
+    150.0,
+    709.8,
+    745.2,
+    1e4,
+    1e10,
+    1e30,
+    1e200,
+    1e300,
+)
 TARGETS = {
     "real": (0.0, 1.0, -3.0, 1e5),
     "nonnegative": (0.0, 1.0, 1e-3, 1e4),
@@ -106,7 +126,10 @@ def test_root_mean_square_of_huge_and_of_tiny_residuals_keeps_its_scale() -> Non
 @pytest.mark.parametrize(("name", "parameters"), CASES, ids=lambda c: c if isinstance(c, str) else str(c))
 def test_a_perfect_prediction_costs_nothing_and_is_no_nan(name: str, parameters: dict[str, float]) -> None:
     loss = ls.get(name, **parameters).using("numpy")
-    if loss.target in ("positive", "count", "nonnegative") or name in ("label_smoothed_cross_entropy", "distribution_cross_entropy"):
+    if loss.target in ("positive", "count", "nonnegative") or name in (
+        "label_smoothed_cross_entropy",
+        "distribution_cross_entropy",
+    ):
         pytest.skip("a loss of this kind does not have its least value at 0")
     y, raw = {
         "real": ([1.0, -2.0], [1.0, -2.0]),

@@ -51,7 +51,9 @@ def test_a_form_is_right_in_every_regime(op: str) -> None:
     exact = truth.rounded
     good = truth.decided & np.isfinite(exact)
     assert good.mean() > 0.9
-    spacing = np.maximum(np.spacing(np.abs(exact[good])), 2.0**-1022)  # the contract's rule (d): subnormals as if normal
+    spacing = np.maximum(
+        np.spacing(np.abs(exact[good])), 2.0**-1022
+    )  # the contract's rule (d): subnormals as if normal
     worst = (np.abs(found[good] - exact[good]) / spacing).max()
     assert worst <= ULPS.get(op, 4), worst
 

@@ -21,7 +21,10 @@ def sides(rule: Rule) -> tuple[object, object]:
     return substitute(rule.pattern, names), substitute(rule.replacement, names)
 
 
-@pytest.mark.parametrize("rule", STABLE, ids=lambda r: repr(r.pattern))
+RULES = [rule for rule in STABLE if isinstance(rule, Rule)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: repr(r.pattern))
 def test_both_sides_are_equal_in_exact_arithmetic(rule: Rule) -> None:
     values = {Z: [[0.3], [-2.0], [40.0]], Y: [[0.25], [3.0], [1e-9]]}
     a, b = interpret(list(sides(rule)), values, BALLS(300))  # type: ignore[arg-type]

@@ -82,14 +82,14 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return negate(other)
         if number_of(one) is not None and other.op == "multiply" and number_of(other.args[0]) is not None:
             return _folded(one, other)
+        if one.op == "where" and _selects(one):
+            return make("where", one.args[0], *(_selected(branch, other) for branch in one.args[1:]))
         if other.op == "multiply" and _is_scale(other.args[0]) and _is_bounded(one):
             return make("multiply", or_zero(times(one, other.args[0])), other.args[1])
         if one.op == "negative":
             return negate(times(one.args[0], other))
         if one.op == "safe_divide" and _takes_in(*one.args):
             return make("safe_divide", or_zero(times(one.args[0], other)), one.args[1])
-        if one.op == "where" and _selects(one):
-            return make("where", one.args[0], *(_selected(branch, other) for branch in one.args[1:]))
     return make("multiply", a, b)
 
 

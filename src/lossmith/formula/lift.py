@@ -52,6 +52,7 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("cancellation_in_one_minus_sigmoid", ONE - _SIG, make("sigmoid", -A), "1 - p loses everything as p nears 1"),
     Rule("overflow_in_logistic", ONE / (ONE + _EXP), make("sigmoid", -A), "exp overflows for large A"),
     Rule("overflow_in_logistic", _EXP / (ONE + _EXP), _SIG, "inf / inf for large A"),
+    Rule("overflow_in_logistic", B / (ONE + _EXP), B * make("sigmoid", -A), "x / (1 + exp(-x)): inf in the derivative"),
     Rule("overflow_in_log1p_exp", make("log", ONE + _EXP), make("softplus", A), "exp overflows, and 1 + exp drops small terms"),
     Rule("overflow_in_log1p_exp", make("log1p", _EXP), make("softplus", A), "exp overflows for large A"),
     Rule("product_in_sigmoid_power", _SIG**B, make("sigmoid_power", A, B), "the power of a rounded p, and 0 ** b in derivatives"),

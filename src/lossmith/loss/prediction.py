@@ -49,9 +49,15 @@ def apply_inverse(name: str, raw: Array, axis: int | None) -> Array:
 
 
 def predict(definition: Definition, raw_prediction: ArrayLike) -> Array:
-    """Raw predictions → predictions on the target's scale, in the same shape and dtype."""
-    declaration = definition.declaration
+    """Raw predictions → predictions on the target's scale, in the same shape and dtype (whole numbers: float64)."""
     raw = as_floats(definition, "raw_prediction", raw_prediction)
+    given = np.asarray(raw_prediction).dtype
+    with np.errstate(over="ignore"):
+        return _predict(definition, raw).astype(given if given.kind == "f" else raw.dtype, copy=False)
+
+
+def _predict(definition: Definition, raw: Array) -> Array:
+    declaration = definition.declaration
     if declaration.on == "probability":
         return raw
     if declaration.heads:

@@ -1,0 +1,45 @@
+"""Activations on arrays: derivative is the derivative, shapes and dtypes stay, extremes are finite."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lossmith as ls
+from lossmith.errors import LossmithError
+
+ELEMENTWISE = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
+EXTREME = np.array([0.0, -0.0, 1e-300, -1e-300, 40.0, -40.0, 745.0, -745.0, 1e30, -1e30, 1e300, -1e300])
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_derivative_is_the_difference_quotient(name: str) -> None:
+    f = ls.activation(name)
+    x, h = (
+        np.linspace(-4.93, 5.0, 100),
+        2.0**-17,
+    )  # beside the kinks at 0; the error of a central difference is about h**2 = 6e-11
+    np.testing.assert_allclose(f.derivative(x), (f(x + h) - f(x - h)) / (2 * h), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_ends_of_the_line_are_finite(name: str) -> None:
+    f = ls.activation(name)
+    assert np.isfinite(f(EXTREME)).all()
+    assert np.isfinite(f.derivative(EXTREME)).all()
+    assert np.isnan(f([np.nan])).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_shape_and_dtype_stay(dtype: type) -> None:
+    x = np.zeros((2, 3, 4), dtype=dtype)
+    for name in (*ELEMENTWISE, "softmax"):
+        assert ls.activation(name)(x).shape == x.shape
+        assert ls.activation(name)(x).dtype == dtype
+
+
+def test_softmax_works_along_the_last_axis_and_has_no_elementwise_derivative() -> None:
+    softmax = ls.activation("softmax")
+    assert softmax([[1e30, 0.0], [0.0, 0.0]]).tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    with pytest.raises(LossmithError, match=r"LM313"):
+        softmax.derivative([1.0])
