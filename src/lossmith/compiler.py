@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from lossmith.calculus.additivity import Additive, additive_part
-from lossmith.calculus.derivative import ONE, ZERO, adjoints, gradient, tangent
+from lossmith.calculus.derivative import adjoints, gradient, tangent
 from lossmith.calculus.diagonal import diagonal
+from lossmith.calculus.terms import ONE, ZERO
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.lift import lift

@@ -12,7 +12,7 @@ import pytest
 
 from lossmith import compiler, runtime
 from lossmith.calculus import derivative, diagonal
-from lossmith.calculus.derivative import ONE
+from lossmith.calculus.terms import ONE
 from lossmith.formula import definition
 from lossmith.formula.node import constant, make
 from lossmith.kernel import schedule

@@ -10,19 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.calculus.derivative import (
-    EXAMPLE_REVERSE,
-    FLAT,
-    ONE,
-    PARTIALS,
-    ROW_REVERSE,
-    Maybe,
-    axis_size,
-    negate,
-    or_zero,
-    plus,
-    times,
-)
+from lossmith.calculus.derivative import EXAMPLE_REVERSE, FLAT, PARTIALS, ROW_REVERSE, axis_size
+from lossmith.calculus.terms import ONE, Maybe, negate, or_zero, plus, times
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Axis, Node, make, walk
 from lossmith.formula.roles import WEIGHT

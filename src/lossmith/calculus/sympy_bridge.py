@@ -281,6 +281,7 @@ _ELEMENTWISE: Final[dict[str, Callable[..., Expression]]] = {
     "xlogy": lambda s, a, b: a * s.log(b),
     "xlog1py": lambda s, a, b: a * s.log(1 + b),
     "safe_divide": lambda s, a, b: a / b,
+    "vanishing_product": lambda s, a, b: a * b,
     "log_ratio": lambda s, a, b: s.log(a / b),
     "scaled_exp": lambda s, a, b: a * s.exp(b),
     "exp_minus": lambda s, a, b: s.exp(a) - b,

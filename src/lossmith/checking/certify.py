@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.calculus.additivity import additive_part
-from lossmith.calculus.derivative import adjoints, gradient, or_zero
+from lossmith.calculus.derivative import adjoints, gradient
 from lossmith.calculus.diagonal import diagonal
+from lossmith.calculus.terms import or_zero
 from lossmith.certificate import Case, Certificate, Subject, certify, exact, sum_of_sizes
 from lossmith.checking.places import Sample, batches, rows
 from lossmith.errors import UnsupportedError

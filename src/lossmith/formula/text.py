@@ -65,6 +65,7 @@ _ONE: Final = constant(1.0)
 _MEANINGS: Final[dict[str, Callable[..., Node]]] = {
     "sigmoid_power": lambda a, b: make("sigmoid", a) ** b,
     "safe_divide": lambda a, b: a / b,
+    "vanishing_product": lambda a, b: a * b,
     "log_ratio": lambda a, b: make("log", a / b),
     "scaled_exp": lambda a, b: make("exp", b) if a is _ONE else a * make("exp", b),
     "exp_minus": lambda a, b: make("exp", a) - b,

@@ -13,7 +13,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.calculus.derivative import ONE, or_zero, tangent
+from lossmith.calculus.derivative import tangent
+from lossmith.calculus.terms import ONE, or_zero
 from lossmith.catalogue import Activation, find_activation
 from lossmith.errors import ArgumentError, UnsupportedError, did_you_mean
 from lossmith.formula.lift import lift

@@ -20,9 +20,9 @@ from lossmith.emit.to_numpy import function_text
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
-from lossmith.kernel.rows import Array, Rows, as_floats
+from lossmith.kernel.rows import Array, Rows, as_floats, load
 from lossmith.loss.sums import Sums, statistics_of
-from lossmith.runtime import Backend, Result, parameters_of, read_leaves, run
+from lossmith.runtime import Backend, FaultyRowsError, Result, parameters_of, read_leaves, run
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,17 @@ def evaluate(request: Request, wanted: tuple[str, ...], rows: Rows) -> tuple[flo
     result = run_rows(request, wanted, rows)
     value = float(result.finish["value"][0, 0]) if "value" in wanted else 0.0
     return value, [_shaped(request.definition, name, rows, result) for name in wanted if name != "value"]
+
+
+def evaluate_arguments(
+    request: Request, wanted: tuple[str, ...], y_true: Any, raw: ArrayLike, weight: ArrayLike | None, columns: Any
+) -> tuple[float, list[Array]]:
+    """`evaluate` on arguments as users hold them; targets are checked in the kernel, and named if one is at fault."""
+    try:
+        return evaluate(request, wanted, load(request.definition, y_true, raw, weight, columns, trusting=True))
+    except FaultyRowsError:
+        load(request.definition, y_true, raw, weight, columns)
+        raise
 
 
 def _shaped(definition: Definition, name: str, rows: Rows, result: Result) -> Array:

@@ -1,10 +1,13 @@
-"""A loss in words: what is divided by what.
+"""A loss in words and facts: what is divided by what, what is known.
 
 Comes in: a definition. Goes out: a few plain lines, printed from the formula, never typed.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from lossmith.calculus.facts import Facts, facts
 from lossmith.compiler import expressions
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
@@ -16,6 +19,12 @@ DENOMINATOR = {
     "example_mean": "the sum over rows of sample_weight (the number of rows, if there are no weights)",
     "example_sum": "1 (nothing is divided)",
 }
+
+
+@lru_cache(maxsize=512)
+def facts_of(definition: Definition, parameters: tuple[tuple[str, float], ...]) -> Facts:
+    """The facts of a definition at parameter values, derived once."""
+    return facts(definition, dict(parameters))
 
 
 def explain(definition: Definition) -> str:

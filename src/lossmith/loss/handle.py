@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossmith.algebra import combine
 from lossmith.algebra.reweight import ClassWeight, fitted, reweighted
-from lossmith.calculus.facts import Facts, facts
+from lossmith.calculus.facts import Facts
 from lossmith.compiler import Expressions, expressions
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, bound, check_parameter
@@ -23,22 +22,16 @@ from lossmith.formula.parse import arguments
 from lossmith.formula.roles import WEIGHT
 from lossmith.formula.text import to_text
 from lossmith.kernel.rows import Array, load, shares_of
-from lossmith.loss.evaluate import Kernel, Request, evaluate, kernel_of, sums, with_direction
-from lossmith.loss.explain import explain
+from lossmith.loss.evaluate import Kernel, Request, evaluate, evaluate_arguments, kernel_of, sums, with_direction
+from lossmith.loss.explain import explain, facts_of
 from lossmith.loss.prediction import best_constant, constant_rows, predict
 from lossmith.loss.sums import Sums
-from lossmith.runtime import Backend, FaultyRowsError
+from lossmith.runtime import Backend
 
 Targets = Any
 Raw = ArrayLike
 Weights = ArrayLike | None
 Columns = Mapping[str, ArrayLike] | None
-
-
-@lru_cache(maxsize=512)
-def facts_of(definition: Definition, parameters: tuple[tuple[str, float], ...]) -> Facts:
-    """The facts of a definition at parameter values, derived once."""
-    return facts(definition, dict(parameters))
 
 
 @final
@@ -59,8 +52,6 @@ class Loss:
     values: tuple[tuple[str, float], ...] = ()
     backend: Backend = "numba"
     n_threads: int | None = None
-
-    # what it is
 
     @property
     def name(self) -> str:
@@ -138,7 +129,7 @@ class Loss:
         >>> ls.get("quantile", level=0.9).facts.functional.value.text
         'quantile 0.9'
         """
-        return facts_of(self.definition, tuple(self.request().parameters.items()))
+        return facts_of(self.definition, tuple(self._request().parameters.items()))
 
     @property
     def is_strictly_convex(self) -> bool:
@@ -166,8 +157,6 @@ class Loss:
     def __repr__(self) -> str:
         numbers = ", ".join(f"{k}={'unbound' if v is None else format(v, 'g')}" for k, v in self.parameters.items())
         return f"<Loss {self.name}({numbers}): {self.formula}>"
-
-    # changing it
 
     def bind(self, **parameters: float) -> Loss:
         """The same loss with other parameter values; compiles nothing.
@@ -220,8 +209,6 @@ class Loss:
     def _of(self, made: combine.Bound) -> Loss:
         return Loss(made.definition, made.values, self.backend, self.n_threads)
 
-    # numbers
-
     def value(
         self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
     ) -> float:
@@ -270,7 +257,7 @@ class Loss:
         >>> sum(parts).value() == loss.value([1, 0, 1], [2.0, -1.0, 0.5])
         True
         """
-        return sums(self.request(), load(self.definition, y_true, raw_prediction, sample_weight, columns))
+        return sums(self._request(), load(self.definition, y_true, raw_prediction, sample_weight, columns))
 
     def per_example(
         self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
@@ -319,9 +306,7 @@ class Loss:
         [1.0, 0.0]
         """
         rows = load(self.definition, y_true, raw_prediction, sample_weight, columns)
-        return evaluate(self.request(), ("hvp",), with_direction(self.definition, rows, v))[1][0]
-
-    # consequences
+        return evaluate(self._request(), ("hvp",), with_direction(self.definition, rows, v))[1][0]
 
     def predict(self, raw_prediction: ArrayLike) -> Array:
         """From raw predictions to the target's scale: the inverse link.
@@ -344,7 +329,7 @@ class Loss:
         2.0
         """
         convex = self.is_additive and self.is_strictly_convex
-        return best_constant(self.request(), y_true, sample_weight, columns, convex=convex)
+        return best_constant(self._request(), y_true, sample_weight, columns, convex=convex)
 
     def fit(self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None) -> Loss:
         """Bind what depends on the training set (balanced class weights).
@@ -378,7 +363,7 @@ class Loss:
 
         found = self.expressions
         return numpy_source(
-            self.definition, found.value, found.per_example, found.gradient, found.hessian, self.request().parameters
+            self.definition, found.value, found.per_example, found.gradient, found.hessian, self._request().parameters
         )
 
     def kernel(self, backend: Backend = "numba", dtype: Any = np.float64) -> Kernel:
@@ -388,7 +373,7 @@ class Loss:
         >>> "def kernel" in ls.get("mse").kernel("numpy").source
         True
         """
-        return kernel_of(self.request(), backend, np.dtype(dtype))
+        return kernel_of(self._request(), backend, np.dtype(dtype))
 
     def to_json(self) -> str:
         """The loss as JSON: its formula, declaration, parameter values; `lossmith.from_json` reads it back.
@@ -402,9 +387,7 @@ class Loss:
 
         return to_json(self)
 
-    # running
-
-    def request(self) -> Request:
+    def _request(self) -> Request:
         """How this loss is computed: its definition, bound parameters, backend and threads."""
         values = bound(self.definition, dict(self.values))
         names = (p.name for p in self.definition.parameters)
@@ -413,9 +396,4 @@ class Loss:
     def _arrays(
         self, wanted: tuple[str, ...], y_true: Targets, raw: Raw, weight: Weights, columns: Columns
     ) -> tuple[float, list[Array]]:
-        rows = load(self.definition, y_true, raw, weight, columns, trusting=True)
-        try:
-            return evaluate(self.request(), wanted, rows)
-        except FaultyRowsError:
-            load(self.definition, y_true, raw, weight, columns)  # names the first faulty row
-            raise
+        return evaluate_arguments(self._request(), wanted, y_true, raw, weight, columns)
