@@ -245,3 +245,13 @@ def test_no_rows_and_no_weight_give_zero_and_a_connected_gradient(name: str) -> 
     assert loss.value(y, raw, [0.0]) == 0.0
     assert not loss.gradient(y, raw, [0.0]).any()
     assert not loss.hvp(y, raw, np.ones_like(np.asarray(raw)), [0.0]).any()
+
+
+def test_a_distribution_must_add_up_to_one() -> None:
+    """Rounded by hand is fine; a row of counts is not, unless its weight is 0."""
+    loss = ls.get("distribution_cross_entropy").using("numpy")
+    p = np.full((2, 3), 1 / 3)
+    assert np.isfinite(loss.value([[0.333, 0.333, 0.333], [1, 0, 0]], p))
+    with pytest.raises(LossmithError, match=r"LM225 .* must add up to 1, found a total of 0\.2 in row 1 \(1 such rows\)"):
+        loss.value([[1, 0, 0], [0.1, 0.1, 0.0]], p)
+    assert loss.value([[1, 0, 0], [0.1, 0.1, 0.0]], p, [1.0, 0.0]) == pytest.approx(np.log(3))

@@ -209,6 +209,8 @@ def _class_target(
     if array.shape == shape.full:
         flat = np.ascontiguousarray(shape.flatten(as_floats(definition, label, array)))
         _check_domain(definition, label, kind, flat, present)
+        if kind == "simplex":
+            _check_rows_add_up(definition, label, flat, present)
         return flat
     if array.shape == shape.examples and kind != "simplex":
         return _indices(definition, label, array.reshape(-1), shape.width, present)
@@ -249,6 +251,21 @@ def _check_domain(definition: Definition, label: str, kind: str, flat: Array, pr
         raise ArgumentError(
             "LM218",
             f"{definition.name}: {label} must be {interval.describe()}, found {_shown(flat[row])} in row {row} "
+            f"({int(bad.sum())} such rows).",
+        )
+
+
+def _check_rows_add_up(definition: Definition, label: str, flat: Array, present: Array | None) -> None:
+    """A distribution over the classes adds up to 1, as far as it was rounded by hand (a thousandth per class)."""
+    totals = flat.sum(axis=1, dtype=np.float64)
+    bad = np.abs(totals - 1.0) > 1e-3 * flat.shape[1]
+    if present is not None:
+        bad = np.logical_and(bad, present)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ArgumentError(
+            "LM225",
+            f"{definition.name}: each row of {label} must add up to 1, found a total of {totals[row]:g} in row {row} "
             f"({int(bad.sum())} such rows).",
         )
 

@@ -77,12 +77,7 @@ class Loss:
 
     @property
     def formula(self) -> str:
-        """The formula as text, which `lossmith.parse` reads back.
-
-        >>> import lossmith as ls
-        >>> ls.get("squared_error").formula
-        '(y - z) ** 2'
-        """
+        """The formula as text, which `lossmith.parse` reads back."""
         return to_text(self.definition.formula)
 
     @property
@@ -123,12 +118,7 @@ class Loss:
 
     @property
     def facts(self) -> Facts:
-        """What is known of the loss at its parameter values, each fact with its evidence.
-
-        >>> import lossmith as ls
-        >>> ls.get("quantile", level=0.9).facts.functional.value.text
-        'quantile 0.9'
-        """
+        """What is known of the loss at its parameter values, each fact with its evidence."""
         return facts_of(self.definition, tuple(self._request().parameters.items()))
 
     @property
@@ -173,7 +163,12 @@ class Loss:
         return self.bind(**parameters)
 
     def using(self, backend: Backend = "numba", n_threads: int | None = None) -> Loss:
-        """The same loss computed by "numba" (the default) or by "numpy" (the reference), on so many threads."""
+        """The same loss computed by "numba" (the default) or by "numpy" (the reference), on so many threads.
+
+        >>> import lossmith as ls
+        >>> ls.get("mse").using("numpy").value([1.0], [3.0])
+        4.0
+        """
         if backend not in ("numba", "numpy"):
             raise ArgumentError("LM201", f'a backend is "numba" or "numpy", got {backend!r}.')
         return replace(self, backend=backend, n_threads=n_threads)
@@ -356,7 +351,12 @@ class Loss:
         return explain(self.definition)
 
     def source(self, backend: str = "numpy") -> str:
-        """Standalone code of this loss, which runs without Lossmith."""
+        """Standalone code of this loss, which runs without Lossmith.
+
+        >>> import lossmith as ls
+        >>> "def gradient(y_true, raw_prediction" in ls.get("focal").source("numpy")
+        True
+        """
         if backend != "numpy":
             raise UnsupportedError("LM312", f'there is source for "numpy", not for {backend!r}.')
         from lossmith.emit.standalone import numpy_source
