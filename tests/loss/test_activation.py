@@ -43,3 +43,23 @@ def test_softmax_works_along_the_last_axis_and_has_no_elementwise_derivative() -
     assert softmax([[1e30, 0.0], [0.0, 0.0]]).tolist() == [[1.0, 0.0], [0.5, 0.5]]
     with pytest.raises(LossmithError, match=r"LM313"):
         softmax.derivative([1.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "increasing", "odd", "bounded", "corners"),
+    [("tanh", True, True, True, 0), ("sigmoid", True, False, True, 0), ("relu", True, False, False, 1),
+     ("silu", False, False, False, 0), ("identity", True, True, False, 0), ("softmax", True, False, True, 0)],
+)  # fmt: skip
+def test_facts_of_activations(name: str, increasing: bool, odd: bool, bounded: bool, corners: int) -> None:
+    facts = ls.activation(name).facts
+    assert (facts.increasing.value, facts.odd.value, facts.bounded.value, len(facts.kinks)) == (
+        increasing, odd, bounded, corners,
+    )  # fmt: skip
+
+
+def test_a_refuted_fact_names_a_counterexample() -> None:
+    """SiLU falls before it rises."""
+    found = ls.activation("silu").facts.increasing
+    at = float(found.note.removeprefix("x="))
+    assert found.evidence == "refuted"
+    assert ls.activation("silu").derivative([at])[0] <= 0

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossmith.calculus.derivative import tangent
+from lossmith.calculus.evidence import Fact
+from lossmith.calculus.kinks import Kink, kinks
 from lossmith.calculus.terms import ONE, or_zero
 from lossmith.catalogue import Activation, find_activation
 from lossmith.errors import ArgumentError, UnsupportedError, did_you_mean
@@ -22,6 +24,16 @@ from lossmith.formula.node import Node, symbol
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
 from lossmith.stable.rules import stabilise
+
+
+@dataclass(frozen=True)
+class ActivationFacts:
+    """Derived facts: whether the map only rises, is odd (and so centred on 0), is bounded; and where it has corners."""
+
+    increasing: Fact[bool]
+    odd: Fact[bool]
+    bounded: Fact[bool]
+    kinks: tuple[Kink, ...]
 
 
 @final
@@ -48,6 +60,11 @@ class ActivationFunction:
         """The formula in LaTeX."""
         return self.record.latex
 
+    @property
+    def facts(self) -> ActivationFacts:
+        """What is known of the map, each fact with its evidence."""
+        return _facts(self)
+
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """The value at every number; softmax works along the last axis."""
         return _apply(_value(self.record), x, self.parameters, self.record.row)
@@ -64,6 +81,28 @@ class ActivationFunction:
                 "LM313", f"{self.name} mixes the classes of a row: its derivative is a matrix, not a number."
             )
         return _apply(_derivative(self.record), x, self.parameters, False)
+
+
+SAMPLES: Final = np.concatenate([np.linspace(-30.0, 30.0, 2401), [-1e6, -1e3, 1e3, 1e6]])
+
+
+def _facts(activation: ActivationFunction) -> ActivationFacts:
+    """Sampled on `SAMPLES`; softmax is looked at in its first class, against a class that stays at 0."""
+    x = np.sort(SAMPLES)
+    row = activation.record.row
+    y = activation(np.stack([x, np.zeros_like(x)], axis=1))[:, 0] if row else activation(x)
+    falls = np.flatnonzero(np.diff(y) < 0)
+    even = np.flatnonzero(np.abs(y + y[::-1]) > 1e-12 * np.maximum(1.0, np.abs(y)))
+    large = np.flatnonzero(np.abs(y) > 1e5)
+    return ActivationFacts(
+        _judged(falls, x), _judged(even, x), _judged(large, x), kinks(lift(activation.record.formula)[0])
+    )  # fmt: skip
+
+
+def _judged(against: NDArray[Any], x: NDArray[Any]) -> Fact[bool]:
+    if len(against):
+        return Fact(False, "refuted", 1, f"x={x[against[0]]:g}")
+    return Fact(True, "sampled", len(x))
 
 
 def _apply(
