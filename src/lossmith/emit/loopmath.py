@@ -38,7 +38,7 @@ power, tanh, sinh, cosh = pow_f64, tanh_f64, sinh_f64, cosh_f64
 lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
 
 __all__ = [
-    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_w32", "expm1", "lgamma", "log", "log1p",
+    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_muladd_w32", "exp_w32", "expm1", "lgamma", "log", "log1p",
     "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh",
     "tanh", "wide_vectors",
 ]  # fmt: skip
@@ -48,6 +48,12 @@ __all__ = [
 def sign(x):  # type: ignore[no-untyped-def]
     """-1, 0 or 1; NaN stays NaN."""
     return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+
+
+@inlined
+def exp_muladd_w32(a, b, c):  # type: ignore[no-untyped-def]
+    """exp(a * b + c) for float32 rows: in float64 the roundings of product and sum are too small to be magnified."""
+    return exp_w32(a * b + c)
 
 
 @inlined

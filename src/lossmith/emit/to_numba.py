@@ -36,7 +36,11 @@ from lossmith.emit.loopmath import (
 """
 
 
-NARROW: Final = HEADER.replace(" exp,", " exp_w32 as exp,").replace(" log1p_unit,", " log1p_unit_w32 as log1p_unit,")
+NARROW: Final = (
+    HEADER.replace(" exp,", " exp_w32 as exp,")
+    .replace(" exp_muladd,", " exp_muladd_w32 as exp_muladd,")
+    .replace(" log1p_unit,", " log1p_unit_w32 as log1p_unit,")
+)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _one_minus_scaled_exp(a: Node, b: Node) -> Node:
 
 def _row(x: Node) -> tuple[Node, Node, Node]:
     """The exponentials relative to the largest class, which class that is, and the sum of the others."""
-    e = make("exp", x - make("class_max", x))
+    e = make("exp_muladd", ONE, x, -make("class_max", x))  # the difference in two words: exp would magnify its rounding
     first = make("class_first_max", x)
     return e, first, make("class_sum", _where(first, ZERO, e))
 
