@@ -108,7 +108,9 @@ def test_classes_are_judged_by_their_most_probable_one() -> None:
     comparison, first = judged(measure, y, model("cross_entropy", poor, True), model("softmax_focal", good))
     assert chosen(comparison) == ("candidate", 1)
     assert comparison.rows[comparison.chosen].mean == 0
-    assert first.startswith("Use focal loss, most probable class for delay: 0.000 per row, 0.67")
+    assert first.startswith(
+        "Use focal loss, most probable class for delay: share of wrong decisions 0.000 per row, 0.67"
+    )
 
 
 def test_a_way_is_beaten_by_any_other_not_only_by_the_least() -> None:
@@ -152,3 +154,17 @@ def test_a_constant_is_an_action_without_a_rule() -> None:
     comparison, _ = judged(COSTS, y, model("squared_error", SIGNAL, True))
     assert comparison.rows[0].contender.rule == AsIs()
     assert comparison.rows[0].contender.constant == float(np.quantile(y[SPLIT.fit], 5 / 6, method="inverted_cdf"))
+
+
+def test_few_rows_do_not_say_that_no_loss_helps() -> None:
+    rng = np.random.default_rng(8)
+    y = rng.normal(size=3 * N)
+    weak = 0.1 * y + 0.3 * rng.normal(size=3 * N)  # whether this helps cannot be told from 60 rows
+    few = replace(SPLIT, compare=SPLIT.compare[:60], compare_blocks=np.arange(60))
+    measure = by_cost(UnderOver(1, 1), "cost per row")
+    models = (model("squared_error", 0 * y, True), model("huber", weak))
+    models = tuple(replace(m, compare=Prediction(m.compare.raw[:60], m.compare.y_pred[:60])) for m in models)
+    comparison = compare(measure, models, y, few)
+    assert comparison.unsure
+    said = say(Telling(comparison, models, "delay", "per row"))
+    assert not any("No loss helps" in sentence or "does not matter" in sentence for sentence in said)

@@ -22,6 +22,12 @@ def test_a_shift_pays_on_the_mean_and_not_on_the_quantile() -> None:
     assert choose_rule(costs, NOISE, quantile, ROWS).rule == AsIs()
 
 
+def test_a_shift_that_saves_next_to_nothing_is_none() -> None:
+    costs = UnderOver(3, 1)
+    y = np.where(np.arange(5_000) % 10 < 8, 0.0, 4.0)  # mostly zeros: every residual of the quantile is -1e-9
+    assert choose_rule(costs, y, np.full(5_000, 1e-9), ROWS).rule == AsIs()
+
+
 def test_true_probabilities_keep_the_implied_threshold() -> None:
     p = RNG.uniform(size=5_000)
     y = (RNG.uniform(size=5_000) < p).astype(float)

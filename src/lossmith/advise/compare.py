@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.decide import Decision
+from lossmith.advise.decide import MATTERS, Decision
 from lossmith.advise.interval import margin, mean_and_error
 from lossmith.advise.measure import Measure
 from lossmith.advise.split import Split
@@ -23,7 +23,7 @@ from lossmith.algebra.decision import AsIs, Rule
 
 Floats = NDArray[np.float64]
 Role = Literal["constant", "default", "default with rule", "candidate"]
-MATTERS: Final = 0.005  # a difference below half a percent of the cost is called none
+ROOM: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Judged:
 class Comparison:
     """All contenders by one measure, the simplest first; `chosen` and `best` are positions in `rows`.
 
-    `constant_unbeaten` says that no model is clearly better than one answer for every row.
+    `constant_unbeaten` says that no model is clearly better than one answer for every row; `unsure` that the intervals
+    have room for another that is better than the chosen one by more than `ROOM`: "nothing helps" would say too much.
     """
 
     measure: Measure
@@ -66,6 +67,7 @@ class Comparison:
     best: int
     comparisons: int
     constant_unbeaten: bool
+    unsure: bool = False
 
 
 def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> Comparison:
@@ -79,7 +81,8 @@ def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Sp
     chosen = next((i for i in _by_preference(contenders) if equal[i]), 1)
     if equal[0] and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
-    return Comparison(measure, rows, chosen, best, count, equal[0])
+    unsure = any(_may_gain(contenders[chosen], other, split, count) for other in contenders)
+    return Comparison(measure, rows, chosen, best, count, equal[0], unsure)
 
 
 def _by_preference(contenders: list[Contender]) -> list[int]:
@@ -135,6 +138,14 @@ def _beaten(simple: Contender, other: Contender, split: Split, count: int) -> bo
         return True
     gap, error, freedom = mean_and_error(simple.per_row - other.per_row, split.compare_blocks)
     return gap > margin(error, freedom, count) and gap > MATTERS * abs(float(simple.per_row.mean()))
+
+
+def _may_gain(chosen: Contender, other: Contender, split: Split, count: int) -> bool:
+    """Whether the joint interval has room for `other` being cheaper by more than `ROOM`."""
+    if not np.isfinite(other.per_row).all() or not np.isfinite(chosen.per_row).all():
+        return False
+    gap, error, freedom = mean_and_error(chosen.per_row - other.per_row, split.compare_blocks)
+    return gap + margin(error, freedom, count) > ROOM * abs(float(chosen.per_row.mean()))
 
 
 def shown(measure: Measure, mean: float, half: float) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """Give a model its best decision rule: costs and predictions of the stop rows come in, a rule and its reason go out.
 
 The fitted rule replaces the rule that the costs imply only where it is clearly cheaper on the stop rows (by two
-standard errors of the paired difference): a threshold tuned on a handful of positives is mostly luck.
+standard errors of the paired difference, and by half a percent): a threshold tuned on a handful of positives is mostly
+luck, and a shift of a billionth is no rule.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from lossmith.algebra.decision import (
     cost_per_row,
     implied_rule,
 )
+from lossmith.report.words import with_margin
 
 Floats = NDArray[np.float64]
 CLEARLY: Final = 2.0
+MATTERS: Final = 0.005  # a difference below half a percent of the cost is called none
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def choose_rule(costs: Costs, y: Floats, y_pred: Floats, blocks: NDArray[np.int6
     implied, fitted = implied_rule(costs), fit_rule(costs, y, y_pred)
     saved = cost_per_row(costs, y, act(implied, y_pred)) - cost_per_row(costs, y, act(fitted, y_pred))
     gain, error, _ = mean_and_error(saved, blocks)
-    if gain > CLEARLY * error:
-        return Decision(fitted, f"fitted on the stop rows, where it saves {gain:.3g} a row (± {CLEARLY * error:.2g})")
+    before = float(cost_per_row(costs, y, act(implied, y_pred)).mean())
+    if gain > CLEARLY * error and gain > MATTERS * before:
+        return Decision(fitted, f"fitted on the stop rows, where it saves {with_margin(gain, CLEARLY * error)} a row")
     return Decision(implied, "what the costs imply; a fitted rule was not clearly cheaper on the stop rows")

@@ -94,7 +94,7 @@ def record(found: Found, how: How) -> plain.StudyRecord:
         losses=tuple(_loss_row(model) for model in found.trained),
         recommended=_recommended(telling, len(found.profile.classes)),
         columns=tuple((feature.name, feature.kind) for feature in found.encoding.features),
-        left_out=(*found.table.left_out, *found.encoding.left_out),
+        left_out=tuple(dict.fromkeys((*found.table.left_out, *found.encoding.left_out))),
         target_facts=_facts(found.profile),
         notes=_notes(found, how),
         pictures=pictures(telling, found.profile.y[found.split.compare], found.costs, found.profile.classes),
@@ -127,7 +127,9 @@ def _telling(found: Found, comparison: Comparison) -> Telling:
     unit = unit_of(profile) if measure.in_target_unit else ""
     if comparison is found.comparisons[0] and found.costs is not None:
         unit = unit_words(found.costs, profile)
-    return Telling(comparison, found.trained, profile.target, unit, profile.classes if measure.is_cost else ())
+    decided = profile.classes if measure.is_cost else ()
+    probabilities = bool(profile.classes) and not measure.is_cost
+    return Telling(comparison, found.trained, profile.target, unit, decided, probabilities)
 
 
 def unit_of(profile: Profile) -> str:
@@ -161,9 +163,10 @@ def _data(found: Found) -> plain.Data:
 
 
 def _comparison(t: Telling, found: Found) -> plain.Comparison:
-    measure = t.comparison.measure
+    measure, blocks = t.comparison.measure, found.split.blocks
+    judged = f"by {blocks}" if blocks[0].isdigit() else blocks
     explained = (
-        f"Paired differences on {len(found.split.compare):,} rows, judged by {found.split.blocks}; the 95 % intervals "
+        f"Paired differences on {len(found.split.compare):,} rows, judged {judged}; the 95 % intervals "
         f"of the differences hold for all {t.comparison.comparisons} comparisons together. They hold the chance in "
         "these rows, not that of training again."
     )

@@ -17,6 +17,7 @@ import numpy as np
 
 from lossmith.advise.profile import Profile
 from lossmith.errors import DataError, did_you_mean
+from lossmith.report.words import number
 
 MOST = 6
 HUBER_SPREADS = 1.345
@@ -94,7 +95,7 @@ ROWS: tuple[Row, ...] = (
         "count nonnegative positive",
         "poisson",
         "Predictions stay above zero, and effects multiply; right for counts (its spread grows with the mean, here "
-        "{mean:.4g}).",
+        "{mean}).",
     ),
     Row(
         "positive",
@@ -106,12 +107,12 @@ ROWS: tuple[Row, ...] = (
     Row(
         NUMBERS,
         "absolute_error",
-        "Aims at the median ({median:.4g}; the mean is {mean:.4g}): a few far values hardly move it.",
+        "Aims at the median ({median}; the mean is {mean}): a few far values hardly move it.",
     ),
     Row(
         NUMBERS,
         "huber",
-        "Squared up to {delta:.3g} from the truth, absolute beyond: the mean of the usual rows, calm about far ones.",
+        "Squared up to {delta_words} from the truth, absolute beyond: the mean of the usual rows, calm about far ones.",
         lambda facts: {"delta": facts["delta"]},
     ),
     Row(
@@ -196,7 +197,7 @@ def shortlist(profile: Profile, cost: Mapping[str, float] | None = None) -> tupl
 
 def _facts(profile: Profile, cost: dict[str, float]) -> Facts:
     """Return what conditions, parameters and reasons read."""
-    facts: dict[str, Any] = {**_cost_facts(profile, cost), "mean": profile.mean, "skew": profile.skew}
+    facts: dict[str, Any] = {**_cost_facts(profile, cost), "mean": number(profile.mean), "skew": profile.skew}
     facts |= {"rarest": profile.rarest, "percent_rarest": 100 * profile.rarest, "positive": profile.positive}
     if profile.kind == "binary":
         share = float(profile.y.mean())
@@ -205,7 +206,8 @@ def _facts(profile: Profile, cost: dict[str, float]) -> Facts:
         return facts
     median = float(np.median(profile.y))
     spread = MAD_TO_SD * float(np.median(np.abs(profile.y - median))) or profile.sd
-    return facts | {"median": median, "delta": float(f"{HUBER_SPREADS * spread:.3g}")}
+    delta = float(f"{HUBER_SPREADS * spread:.3g}")
+    return facts | {"median": number(median), "delta": delta, "delta_words": number(delta)}
 
 
 def _cost_facts(profile: Profile, cost: dict[str, float]) -> dict[str, float]:

@@ -115,6 +115,7 @@ def study(
     )
     tell, folder = step or _silent, choose_folder(out, target, force=force) if out is not None else None
     costs = costs_from(cost) if cost is not None else None
+    _check_seed(seed)
 
     tell("reading", 0.0)
     table = read_table(data, target=target, time=time, encoding=encoding)
@@ -174,13 +175,20 @@ def _as_mapping(costs: UnderOver | ErrorCosts | None) -> dict[str, float] | None
     return dict(vars(costs)) if costs is not None else None
 
 
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**31:
+        raise DataError("LM533", f"the seed must be a whole number from 0 to {2**31 - 1:,}, got {seed}.")
+
+
 def _check_costs(costs: UnderOver | ErrorCosts | None, profiled: Profile) -> None:
     """Costs per unit need a number; costs per error need two classes."""
     if isinstance(costs, UnderOver) and profiled.classes:
+        two = len(profiled.classes) == 2
         raise DataError(
             "LM531",
             f'the costs "under" and "over" are for numbers, but {profiled.target} is a choice between classes '
-            f"({profiled.reason}). Give false_negative= and false_positive=, or --kind real if it is a number.",
+            f"({profiled.reason}). {'Give false_negative= and false_positive=' if two else 'Leave --cost out'}, "
+            "or say --kind real if it is a number.",
         )
     if isinstance(costs, ErrorCosts) and len(profiled.classes) != 2:
         raise DataError(

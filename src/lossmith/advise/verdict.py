@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from lossmith.report.words import loss_words, number, rule_words, typical, way_w
 
 @dataclass(frozen=True)
 class Telling:
-    """A comparison with the words for it. `unit` follows a number, as in "29.4 per row"."""
+    """A comparison with the words for it. `unit` follows a number, as in "29.4 per row".
+
+    `classes` are given where decisions are judged, `probabilities` says that probabilities are.
+    """
 
     comparison: Comparison
     trained: tuple[Trained, ...]
     target: str
     unit: str
     classes: tuple[str, ...] = ()
+    probabilities: bool = False
 
     @property
     def chosen(self) -> Judged:
@@ -42,9 +46,14 @@ class Telling:
         """A contender in words: its loss and its rule."""
         if row.contender.role == "constant":
             value = row.contender.constant
-            said = "" if value is None else self.classes[int(value)] if self.classes else number(value)
+            said = "" if value is None else self._constant_words(value)
             return "one answer for every row" + (f" ({said})" if said else "")
         return way_words(self.loss(row), rule_to_dict(row.contender.rule))
+
+    def _constant_words(self, value: float) -> str:
+        if self.classes:
+            return self.classes[int(value)]
+        return f"probability {number(value)}" if self.probabilities else number(value)
 
     def short(self, row: Judged) -> str:
         """A contender in words, without "as it is"."""
@@ -53,6 +62,11 @@ class Telling:
     def value(self, row: Judged) -> str:
         """Mean and margin of a contender as shown."""
         return with_margin(*shown(self.comparison.measure, row.mean, row.margin), self.fine)
+
+    def said(self, row: Judged) -> str:
+        """What is measured, with mean, margin and unit: "cost 29.4 ± 0.4 per row"."""
+        name = self.comparison.measure.name.removesuffix(" per row")
+        return f"{name} {self.value(row)}" + (f" {self.unit}" if self.unit else "")
 
     def gain(self, row: Judged) -> str:
         """How much less a contender costs than the default as it is, as "4.1 ± 0.3 less"."""
@@ -78,8 +92,7 @@ def _candidate(t: Telling) -> tuple[str, ...]:
     """Another loss is clearly better than the default with any rule."""
     default, ruled = t.row("default"), _best_ruled(t)
     assert default is not None
-    value, less = t.value(t.chosen), t.gain(t.chosen)
-    first = f"Use {t.short(t.chosen)} for {t.target}: {value}{_in(t)}, {less} than {t.way(default)}."
+    first = f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(default)}."
     gain = default.mean - t.chosen.mean
     if ruled is None or not gain > 0:
         return (first,)
@@ -100,18 +113,38 @@ def _ruled(t: Telling) -> tuple[str, ...]:
     """The default loss with a rule is as good as anything."""
     default, other, rule = t.row("default"), best_other(t), rule_to_dict(t.chosen.contender.rule)
     assert default is not None
-    act = {
-        "shift": f"{_added(rule.get('amount', 0.0))} every prediction of {t.target}",
-        "scale": f"multiply every prediction of {t.target} by {number(rule.get('factor'))}",
-        "threshold": f"decide {t.target} with {rule_words(rule)}",
-    }.get(rule["rule"], f"decide {t.target} by the {rule_words(rule)}")
+    act = ACTS.get(rule["rule"], _by_rule)(t, rule)
     gain = f"{t.gain(t.chosen)} than {_without(rule, t.way(default))}"
-    first = f"Keep {t.loss(default)} and {act}: {t.value(t.chosen)}{_in(t)}, {gain}."
+    first = f"Keep {t.loss(default)} and {act}: {t.said(t.chosen)}, {gain}."
     return (first, _no_other(t, other)) if other else (first,)
 
 
-def _added(amount: float) -> str:
-    return f"add {number(amount)} to" if amount >= 0 else f"subtract {number(-amount)} from"
+def _decided(t: Telling, rule: Mapping[str, Any]) -> str:
+    negative, positive = t.classes if len(t.classes) == 2 else ("no", "yes")
+    if not 0 < float(rule["level"]) <= 1:
+        return f"always decide “{positive if rule['level'] <= 0 else negative}” for {t.target}"
+    return f"decide {t.target} with {rule_words(rule)} (“{positive}” from that probability on)"
+
+
+def _shifted(t: Telling, rule: Mapping[str, Any]) -> str:
+    amount = rule["amount"]
+    what = f"add {number(amount)} to" if amount >= 0 else f"subtract {number(-amount)} from"
+    return f"{what} every prediction of {t.target}"
+
+
+def _scaled(t: Telling, rule: Mapping[str, Any]) -> str:
+    return f"multiply every prediction of {t.target} by {number(rule['factor'])}"
+
+
+def _by_rule(t: Telling, rule: Mapping[str, Any]) -> str:
+    return f"decide {t.target} by the {rule_words(rule)}"
+
+
+ACTS: Final[Mapping[str, Callable[[Telling, Mapping[str, Any]], str]]] = {
+    "shift": _shifted,
+    "scale": _scaled,
+    "threshold": _decided,
+}
 
 
 def _without(rule: Mapping[str, object], usual: str) -> str:
@@ -124,9 +157,9 @@ def _no_other(t: Telling, other: Judged) -> str:
 
 def _default(t: Telling) -> tuple[str, ...]:
     """Nothing beats the default as it is."""
-    first = f"The loss does not matter here: keep {t.short(t.chosen)} for {t.target}: {t.value(t.chosen)}{_in(t)}."
-    if not t.comparison.measure.is_cost:
-        first = f"Keep {t.loss(t.chosen)} for {t.target}: {t.comparison.measure.name} {t.value(t.chosen)}{_in(t)}."
+    first = f"Keep {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}."
+    if t.comparison.measure.is_cost and not t.comparison.unsure:
+        first = f"The loss does not matter here: {first[0].lower()}{first[1:]}"
     other = best_other(t)
     return (first, _no_other(t, other)) if other else (first,)
 
@@ -134,15 +167,14 @@ def _default(t: Telling) -> tuple[str, ...]:
 def _constant(t: Telling) -> tuple[str, ...]:
     """No model beats one answer for all rows."""
     best = min((row for row in t.comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
+    unsure = t.comparison.unsure
     return (
-        f"No loss helps here: for {t.target}, {t.way(t.chosen)} comes to {t.value(t.chosen)}{_in(t)}; the best model, "
-        f"{t.way(best)}, to {t.plain(best)}, which is not clearly better.",
-        "The columns of this table say too little about the target, or there are too few rows to tell.",
+        f"No loss {'clearly helps' if unsure else 'helps'} here: for {t.target}, {t.way(t.chosen)} has "
+        f"{t.said(t.chosen)}; the best model, {t.short(best)}, has {t.plain(best)}, which is not clearly better.",
+        "There are too few rows to tell, or the columns of this table say too little about the target."
+        if unsure
+        else "The columns of this table say too little about the target.",
     )
-
-
-def _in(t: Telling) -> str:
-    return f" {t.unit}" if t.unit else ""
 
 
 PLAIN_MEASURES: Final = ("squared_error", "half_squared_error", "absolute_error")

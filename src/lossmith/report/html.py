@@ -11,7 +11,7 @@ from typing import Any
 
 from lossmith.report.plots import figure
 from lossmith.report.record import StudyRecord
-from lossmith.report.text import rows_line, signed
+from lossmith.report.text import advises_a_model, rows_line, signed
 from lossmith.report.words import number, typical, with_margin
 
 PLOTS_FILE = "plotly.min.js"
@@ -28,7 +28,12 @@ def html(record: StudyRecord) -> str:
     figures = [(picture, figure(picture)) for picture in record.pictures]
     fine = typical(row.difference_margin for row in record.comparison.rows)
     text: str = template.render(
-        study=record, rows_line=rows_line(record), figures=figures, plots_file=PLOTS_FILE, fine=fine
+        study=record,
+        rows_line=rows_line(record),
+        figures=figures,
+        plots_file=PLOTS_FILE,
+        fine=fine,
+        model_advised=advises_a_model(record),
     )
     return text
 

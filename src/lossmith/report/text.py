@@ -13,16 +13,35 @@ from lossmith.report.words import number, typical, with_margin
 def screen(record: StudyRecord, folder: str | os.PathLike[str] | None = None) -> str:
     """Return the first screen: verdict, rows, the comparison, notes, and where the page is."""
     blocks = [
-        "\n".join(record.verdict),
-        rows_line(record),
+        "\n".join(map(one_line, record.verdict)),
+        one_line(rows_line(record)),
         comparison_lines(record),
-        "\n".join(f"Note: {note}" for note in record.notes),
+        "\n".join(f"Note: {one_line(note)}" for note in record.notes),
     ]
     if folder is not None:
-        blocks.append(
-            f"{Path(folder) / 'index.html'} is the page; model.txt, predict.py, loss.py, study.json lie beside it."
-        )
+        blocks.append(f"{files_line(record)}\nThe page: {Path(folder) / 'index.html'}")
     return "\n\n".join(block for block in blocks if block)
+
+
+def files_line(record: StudyRecord) -> str:
+    """Say what lies beside the page, and whose model it is."""
+    way = one_line(record.recommended["label"])
+    kept = "predict.py answers with it" if advises_a_model(record) else "should you want a model all the same"
+    return f"Beside the page: model.txt and predict.py ({way}; {kept}), loss.py, study.json."
+
+
+def advises_a_model(record: StudyRecord) -> bool:
+    """Whether the advice is a model, and not one answer for every row."""
+    return not any(row.chosen and row.role == "constant" for row in record.comparison.rows)
+
+
+def one_line(text: str) -> str:
+    """Show a text on one line: what would break the line or steer the terminal becomes a space.
+
+    >>> one_line("later\\nmaybe \\x1b[31m")
+    'later maybe  [31m'
+    """
+    return "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text)
 
 
 def rows_line(record: StudyRecord) -> str:
@@ -44,7 +63,7 @@ def comparison_lines(record: StudyRecord) -> str:
     head = ("", table.measure, "against the usual way", "")
     rows = [
         (
-            row.label,
+            one_line(row.label),
             with_margin(row.mean, row.margin, fine),
             "" if row.role == "default" else signed(row.difference, row.difference_margin, fine),
             "← advised" if row.chosen else "",

@@ -40,6 +40,8 @@ def with_margin(value: float | None, margin: float | None, fine: float | None = 
     """
     if value is None or not math.isfinite(value) or not margin or not math.isfinite(margin):
         return number(value, fine)
+    if fine and margin < fine / 20:  # the digits of the table would show it as 0
+        fine = margin
     return f"{number(value, fine or margin)} ± {number(margin, fine or margin)}"
 
 
