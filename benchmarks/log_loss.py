@@ -3,10 +3,11 @@
     python benchmarks/log_loss.py [--rows 4000000] [--threads 2] [--repeats 15]
 
 Each round times every contestant once, so that a slow moment of the machine hits all of them; medians are printed.
-Compared are float32 arrays: gradient and hessian (scikit-learn's `gradient_hessian`; in PyTorch a forward, a backward
-and p*(1-p)), and value and gradient (`loss_gradient`; forward and backward). Contestants that are not installed are
-left out, and the report says so. "Writing" is a pass that reads both inputs and writes two outputs: the least that any
-implementation could take.
+Compared are float32 arrays: value, gradient and hessian together; gradient and hessian; value and gradient.
+scikit-learn runs `loss` and `gradient_hessian`, or `loss_gradient`; PyTorch a forward and two backwards, or one backward
+(and, for itself, p*(1-p) by hand in place of the second). Everybody returns new arrays. Contestants that are not
+installed are left out, and the report says so. "Writing" is a pass that reads both inputs and writes two outputs: the
+least that any implementation could take.
 """
 
 from __future__ import annotations
@@ -28,27 +29,31 @@ Contestants = dict[str, Callable[[], object]]
 def ours(y_true: Floats, raw_prediction: Floats) -> Contestants:
     """The public methods of Lossmith."""
     import lossmith as ls
+    from lossmith.loss.evaluate import evaluate_arguments
 
     loss = ls.get("binary_cross_entropy")
+    everything = ("value", "per_example_gradient", "per_example_hessian")
     return {
+        "lossmith value+gradient+hessian": lambda: evaluate_arguments(
+            loss._request(), everything, y_true, raw_prediction, None, None
+        ),
         "lossmith gradient+hessian": lambda: loss.per_example_gradient_and_hessian(y_true, raw_prediction),
         "lossmith value+gradient": lambda: loss.value_and_gradient(y_true, raw_prediction),
     }
 
 
 def sklearn(y_true: Floats, raw_prediction: Floats, threads: int) -> Contestants:
-    """The private Cython loss that scikit-learn's boosting and linear models run, writing into given arrays."""
+    """The private Cython loss that scikit-learn's boosting and linear models run."""
     from sklearn._loss.loss import HalfBinomialLoss
 
     loss = HalfBinomialLoss()
-    value, gradient, hessian = (np.empty_like(raw_prediction) for _ in range(3))
     return {
-        "sklearn gradient+hessian": lambda: loss.gradient_hessian(
-            y_true, raw_prediction, gradient_out=gradient, hessian_out=hessian, n_threads=threads
+        "sklearn gradient+hessian": lambda: loss.gradient_hessian(y_true, raw_prediction, n_threads=threads),
+        "sklearn value+gradient+hessian": lambda: (
+            loss.loss(y_true, raw_prediction, n_threads=threads).mean(),
+            loss.gradient_hessian(y_true, raw_prediction, n_threads=threads),
         ),
-        "sklearn value+gradient": lambda: loss.loss_gradient(
-            y_true, raw_prediction, loss_out=value, gradient_out=gradient, n_threads=threads
-        )[0].mean(),
+        "sklearn value+gradient": lambda: loss.loss_gradient(y_true, raw_prediction, n_threads=threads)[0].mean(),
     }
 
 
@@ -64,13 +69,23 @@ def torch(y_true: Floats, raw_prediction: Floats, threads: int) -> Contestants:
         torch.nn.functional.binary_cross_entropy_with_logits(z, y).backward()
         return z.grad
 
-    def gradient_and_hessian() -> object:
+    def by_hand() -> object:
         value_and_gradient()
         with torch.no_grad():
             p = torch.sigmoid(z)
             return z.grad, p * (1 - p)
 
-    return {"torch gradient+hessian": gradient_and_hessian, "torch value+gradient": value_and_gradient}
+    def by_autograd() -> object:
+        total = torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="sum")
+        (gradient,) = torch.autograd.grad(total, z, create_graph=True)
+        return total, gradient, torch.autograd.grad(gradient.sum(), z)[0]
+
+    return {
+        "torch gradient+hessian": by_autograd,
+        "torch value+gradient+hessian": by_autograd,
+        "torch, p*(1-p) by hand, gradient+hessian": by_hand,
+        "torch value+gradient": value_and_gradient,
+    }
 
 
 def floor(y_true: Floats, raw_prediction: Floats) -> Contestants:
@@ -115,10 +130,10 @@ def main() -> None:
 def report(found: dict[str, float], rows: int) -> None:
     """A line for each contestant: time, and how many times as long as Lossmith's it is."""
     print(f"{rows:,} rows of float32")
-    for name, time_ms in sorted(found.items(), key=lambda item: (item[0].partition(" ")[2], item[1])):
-        reference = found.get("lossmith " + name.partition(" ")[2])
+    for name, time_ms in sorted(found.items(), key=lambda item: (item[0].rpartition(" ")[2], item[1])):
+        reference = found.get("lossmith " + name.rpartition(" ")[2])
         ratio = f"{time_ms / reference:8.1f} x" if reference else ""
-        print(f"{name:28} {time_ms:9.2f} ms {ratio}")
+        print(f"{name:42} {time_ms:9.2f} ms {ratio}")
 
 
 if __name__ == "__main__":
