@@ -28,7 +28,7 @@ ULPS = {"log_cosh": 8, "sigmoid_power": 8, "scaled_exp": 4, "one_minus_scaled_ex
 def points(op: str) -> tuple[np.ndarray, np.ndarray]:
     """Hostile arguments inside the domain of the operation."""
     a, b = (g.ravel() for g in np.meshgrid(SIGNED, HOSTILE[HOSTILE > 0]))
-    if op in ("log", "log_ratio", "power"):
+    if op in ("log", "log_ratio", "power", "sqrt", "log1p"):
         a = np.abs(a) + 1e-12
     if op in ("sigmoid_power", "power"):
         b = np.minimum(b, 10.0)
@@ -98,7 +98,7 @@ def test_a_form_is_made_of_plain_operations_only(op: str) -> None:
     arity = OPERATIONS[op].arity
     args = [ROW if op in CLASSES else X, Y][:arity]
     left = {n.op for n in walk(in_plain_operations(make(op, *args)))}
-    assert not left & (set(FORMS) - {"log", "exp", "power"})
+    assert not left & (set(FORMS) - {"exp", "log", "log1p", "power", "sqrt", "subtract"})
 
 
 def test_means_and_root_mean_squares_become_sums() -> None:
@@ -123,3 +123,29 @@ def test_the_exponential_of_a_large_product_keeps_the_rounding_of_the_product() 
 
 def test_the_system_of_balls_is_a_system() -> None:
     assert isinstance(BALLS(64), System)
+
+
+BESIDE_ONE = {
+    "log(1 + x)": make("log", constant(1.0) + X),
+    "log(1 + x**2)": make("log", constant(1.0) + X**2.0),
+    "sqrt(1 + x**2)": make("sqrt", X**2.0 + constant(1.0)),
+    "sqrt(1 + x**2) - 1": make("sqrt", constant(1.0) + X**2.0) - constant(1.0),
+}
+
+
+@pytest.mark.parametrize("text", BESIDE_ONE)
+def test_a_small_term_beside_one_keeps_its_digits_and_a_huge_one_does_not_overflow(text: str) -> None:
+    node = BESIDE_ONE[text]
+    x = np.concatenate([HOSTILE[HOSTILE != 1e-300], [1e200, 1e300], -HOSTILE[1:6] if "**" in text else []])
+    truth = truths([node], {X: x}, FLOAT64)[0].rounded
+    with np.errstate(all="ignore"):
+        found = numpy_function({X: "x"}, (in_plain_operations(node),))(x[:, None], 1, 1)[0]
+    normal = np.abs(truth) >= 2.0**-1022
+    assert (np.abs(found - truth)[normal] <= 4 * np.spacing(np.abs(truth[normal]))).all()
+
+
+def test_an_exponential_that_overflows_is_infinite_and_no_nan() -> None:
+    """Its product is kept in two words, and infinity times the second word would be NaN."""
+    with np.errstate(all="ignore"):
+        found = numpy_function({X: "x", Y: "y"}, (in_plain_operations(make("exp", X * Y)),))
+        assert found(np.array([[745.0], [-745.0]]), np.array([[1.0], [2.0]]), 1, 1)[0].tolist() == [[np.inf], [0.0]]

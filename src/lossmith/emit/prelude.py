@@ -39,7 +39,8 @@ def _exp_muladd(a: Any, b: Any, c: Any) -> Any:
     part = total - hi
     rest = (hi - (total - part)) + (c - part) + np.where(safe, error, 0.0)
     grown = np.exp(total)
-    return np.where(np.abs(total) < 1e4, grown + grown * np.where(safe, rest, 0.0), grown)
+    ready = (np.abs(total) < 1e4) & (grown < np.inf)  # inf * 0 is NaN
+    return np.where(ready, grown + grown * np.where(safe & ready, rest, 0.0), grown)
 
 
 def _erf(x: Any) -> Any:

@@ -13,6 +13,7 @@ from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, w
 A: Final = wildcard("A")
 B: Final = wildcard("B")
 C: Final = wildcard("C")
+D: Final = wildcard("D")
 ONE: Final = constant(1.0)
 TWO: Final = constant(2.0)
 
@@ -28,6 +29,21 @@ def _is_data(bindings: Bindings) -> bool:
     return all(leaf is None or leaf.role != "raw" for leaf in map(symbol_of, walk(bindings[B])))
 
 
+def _is_probability(bindings: Bindings) -> bool:
+    """A or C is a sigmoid or its complement, whose smallness a choice or a mixture would hide."""
+    return any(n.op in ("sigmoid", "sigmoid_power") for n in (bindings[A], bindings[C]))
+
+
+def _is_mixture(bindings: Bindings) -> bool:
+    """B is a target, the weight of a mixture of probabilities."""
+    return _is_target(bindings) and _is_probability(bindings)
+
+
+def _is_no_square(bindings: Bindings) -> bool:
+    """B is no small whole number, whose power is a product."""
+    return number_of(bindings[B]) not in (1.0, 2.0, 3.0)
+
+
 def _varies(bindings: Bindings) -> bool:
     """B is more than a number or a parameter: it may be 0 in some row."""
     return bool(bindings[B].axes)
@@ -41,6 +57,27 @@ _SIG: Final = _own("sigmoid", A)
 _SOFT: Final = _own("softmax", A)
 _EXP: Final = _own("exp", A)
 _LSE: Final = _own("class_logsumexp", A)
+_CHOICE: Final = _own("where", D, A, C)
+_MIXTURE: Final = B * A + (ONE - B) * C
+_PICKED: Final = _own("class_sum", B * _SOFT)
+_PICKED_LOG: Final = _own("class_sum", B * _own("log_softmax", A))
+
+
+def _for_hard_labels(hard: Node, other: Node, soft: Node) -> Node:
+    """The same for a label that is 1, for one that is 0, and for one in between."""
+    return make("where", make("equal", B, ONE), hard, make("where", make("equal", B, constant(0.0)), other, soft))
+
+
+def _for_one_class(hard: Node, soft: Node) -> Node:
+    """The same for a row of labels that names one class, and for any other."""
+    alone = make("equal", make("class_sum", B), ONE), make("equal", make("class_max", B), ONE)
+    return make("where", make("logical_and", *alone), hard, soft)
+
+
+def _log(a: Node) -> Node:
+    """The logarithm under another name, which no rule takes up again."""
+    return make("log_ratio", a, ONE)
+
 
 LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("stray_sign", make("negative", make("negative", A)), A, "fewer nodes, same value"),
@@ -61,6 +98,24 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_target_minus_sigmoid", _SIG - B, (ONE - B) * _SIG - B * make("sigmoid", -A),
          "pair the mixture terms: each is exact where the difference is not", _is_target),
+    # the probability of what happened, chosen or mixed
+    Rule("cancellation_in_one_minus_choice", ONE - _CHOICE, make("where", D, ONE - A, ONE - C),
+         "the complement of a probability belongs inside", _is_probability),
+    Rule("underflow_in_log_of_choice", make("log", _CHOICE), make("where", D, make("log", A), make("log", C)),
+         "the logarithm of a probability belongs inside", _is_probability),
+    Rule("product_in_power_of_choice", _CHOICE**B, make("where", D, A**B, C**B),
+         "the power of a probability belongs inside", _is_probability),
+    Rule("cancellation_in_one_minus_mixture", ONE - _MIXTURE, B * (ONE - A) + (ONE - B) * (ONE - C),
+         "the complement of a probability belongs inside", _is_mixture),
+    Rule("underflow_in_log_of_mixture", make("log", _MIXTURE), _for_hard_labels(make("log", A), make("log", C), _log(_MIXTURE)),
+         "the logarithm of a probability belongs inside", _is_mixture),
+    Rule("product_in_power_of_mixture", _MIXTURE**D, _for_hard_labels(A**D, C**D, make("exp", D * _log(_MIXTURE))),
+         "the power of a probability belongs inside", _is_mixture),
+    Rule("cancellation_in_one_minus_sigmoid_power", ONE - make("sigmoid_power", A, B),
+         -make("expm1", -(B * make("softplus", -A))), "1 - p ** b loses everything as p nears 1"),
+    Rule("cancellation_in_one_minus_exp", ONE - _EXP, -make("expm1", A), "1 - exp(a) loses everything as a nears 0"),
+    Rule("cancellation_in_one_minus_exp", _EXP - ONE, make("expm1", A), "exp(a) - 1 loses everything as a nears 0"),
+    Rule("cancellation_in_one_minus_exp", constant(-1.0) + _EXP, make("expm1", A), "as a derivative writes exp(a) - 1"),
     Rule("cancellation_in_one_plus_expm1", ONE + make("expm1", A), _EXP, "1 - p through the cloglog link"),
     Rule("infinity_minus_infinity", _EXP - B * A, make("exp_minus", A, B * A), "exp(a) overflows long before b * a matters",
          _is_data),
@@ -69,8 +124,19 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("overflow_in_softmax", _EXP / make("class_sum", _EXP), _SOFT, "exp overflows"),
     Rule("cancellation_in_log_softmax", A - _LSE, make("log_softmax", A), "A - lse is a false 0 for the surest class"),
     Rule("cancellation_in_log_softmax", _LSE - A, -make("log_softmax", A), "lse - A is a false 0 for the surest class"),
+    Rule("cancellation_in_log_softmax", _LSE - make("class_sum", B * A),
+         make("vanishing_product", ONE - make("class_sum", B), _LSE) - _PICKED_LOG, "lse - z_t is a false 0", _is_target),
     Rule("underflow_in_log_softmax", make("log", _SOFT), make("log_softmax", A), "softmax underflows"),
     Rule("cancellation_in_one_minus_softmax", ONE - _SOFT, make("softmax_complement", A), "1 - p loses everything as p nears 1"),
+    Rule("underflow_in_log_of_picked", make("log", _PICKED), _for_one_class(_PICKED_LOG, _log(_PICKED)),
+         "the logarithm of the true class's probability belongs inside", _is_target),
+    Rule("cancellation_in_one_minus_picked", ONE - _PICKED,
+         make("class_sum", B * make("softmax_complement", A)) + (ONE - make("class_sum", B)),
+         "the complement of the true class's probability belongs inside", _is_target),
+    Rule("underflow_in_power_of_picked", _PICKED**C, _for_one_class(make("exp", C * _PICKED_LOG), make("exp", C * _log(_PICKED))),
+         "0 ** (c - 1) is infinite in the derivative", _is_target),
+    Rule("underflow_in_power_of_softmax", _SOFT**B, make("exp", B * make("log_softmax", A)),
+         "0 ** (b - 1) is infinite in the derivative", _is_no_square),
     Rule("zero_to_a_power", make("softmax_complement", A) ** B, make("softmax_complement_power", A, B),
          "0 ** (b - 1) is infinite in the derivative"),
     Rule("cancellation_in_target_minus_softmax", B - _SOFT,

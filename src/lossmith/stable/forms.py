@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, number_of, rebuild
+from lossmith.formula.node import OPERATIONS, Node, among, constant, make, make_from, number_of, rebuild
 
 ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
@@ -19,6 +19,7 @@ HALF: Final = constant(0.5)
 TWO: Final = constant(2.0)
 INFINITE: Final = constant(math.inf)
 LOG_2: Final = constant(math.log(2.0))
+BIG: Final = constant(2.0**500)
 
 
 def _where(condition: Node, a: Node, b: Node) -> Node:
@@ -61,8 +62,48 @@ def _log_cosh(x: Node) -> Node:
     return _where(a < ONE, near, far)
 
 
+def _beside_one(a: Node) -> Node | None:
+    """The x of 1 + x."""
+    if a.op != "add" or not among(ONE, a.args):
+        return None
+    return a.args[1] if a.args[0] is ONE else a.args[0]
+
+
+def _squared(a: Node | None) -> Node | None:
+    """The x of x * x."""
+    return a.args[0] if a is not None and a.op == "multiply" and a.args[0] is a.args[1] else None
+
+
+def _log1p(a: Node) -> Node:
+    """The square of a huge number overflows, its logarithm does not."""
+    x = _squared(a)
+    if x is None:
+        return make("log1p", a)
+    size = make("abs", x)
+    return _where(size > BIG, TWO * make("log", size), make("log1p", a))
+
+
+def _sqrt(a: Node) -> Node:
+    """sqrt(1 + x**2) of a huge x is |x|."""
+    x = _squared(_beside_one(a))
+    if x is None:
+        return make("sqrt", a)
+    size = make("abs", x)
+    return _where(size > BIG, size, make("sqrt", a))
+
+
+def _subtract(a: Node, b: Node) -> Node:
+    """sqrt(1 + x**2) - 1 as x**2 / (sqrt(1 + x**2) + 1), which keeps a small x."""
+    root = a.args[2] if a.op == "where" else a
+    x = _squared(_beside_one(root.args[0])) if b is ONE and root.op == "sqrt" else None
+    return a - b if x is None else x * (x / (a + ONE))
+
+
 def _log(a: Node) -> Node:
-    """log(1 - e**x) for very negative x needs the exponential: expm1(x) has rounded to -1."""
+    """log(1 + x) keeps a small x; log(1 - e**x) for very negative x needs the exponential: expm1(x) has rounded to -1."""
+    small = _beside_one(a)
+    if small is not None:
+        return _log1p(small)
     if a.op != "negative" or a.args[0].op != "expm1":
         return make("log", a)
     x = a.args[0].args[0]
@@ -162,7 +203,6 @@ def _power(base: Node, exponent: Node) -> Node:
     return base * base * base if value == 3.0 else make("power", base, exponent)
 
 
-BIG: Final = constant(2.0**500)
 TINY: Final = constant(2.0**-500)
 DOWN: Final = constant(2.0**-600)
 UP: Final = constant(2.0**600)
@@ -191,6 +231,9 @@ def _example_rms(node: Node) -> Node:
 # safe node -> its form over plain operations
 FORMS: Final[dict[str, Callable[..., Node]]] = {
     "log": _log,
+    "log1p": _log1p,
+    "sqrt": _sqrt,
+    "subtract": _subtract,
     "exp": _exp,
     "power": _power,
     "sigmoid": _sigmoid,
