@@ -54,6 +54,7 @@ def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixtur
         (["study", "data.csv", "--target", "도착지연"], "--encoding"),
         (["study", "data.csv", "--target", "도착지영", "--encoding", "cp949"], 'Did you mean "도착지연"'),
         (["study", "data.csv", "--target", "도착지연", "--encoding", "cp949", "--cost", "up=1"], "up"),
+        (["study", "data.csv", "--target", "도착지연", "--out", "nowhere/deep"], "Make it first"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_two(
@@ -99,6 +100,19 @@ def test_whatever_stops_a_study_is_told_without_a_traceback(
 def test_an_unknown_option_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["study", "data.csv", "--target", "y", "--tine", "x"]) == 2
     assert cli.run(["studdy"]) == 2
+
+
+def test_a_seed_that_is_no_seed_is_bad_input(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in ("-3", str(2**31), "x"):
+        assert cli.run(["study", str(table), "--target", "도착지연", "--encoding", "cp949", "--seed", seed]) == 2
+        assert "--seed" in capsys.readouterr().err
+    with pytest.raises(DataError, match="LM533"):
+        module.study(pl.DataFrame({"x": range(30), "y": range(30)}), target="y", seed=-1)
+
+
+def test_the_command_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["study"]) == 2
+    assert "Usage: lossmith study" in capsys.readouterr().err
 
 
 def test_every_command_has_a_one_line_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,3 +194,10 @@ def test_public_data_of_r_packages_have_their_known_kind(package: str, item: str
     assert 4 <= len(shortlist(found)) <= 6
     if item == "Default":
         assert found.positive == "Yes"
+
+
+def test_copies_of_rows_are_told() -> None:
+    frame = pl.DataFrame({"x": [i * 0.5 for i in range(60)], "y": [(i * 7) % 60 + 0.5 for i in range(60)]})
+    assert not any("copies" in text for text in profile(frame, target="y").warnings)
+    twice = pl.concat([frame, frame])
+    assert any(text.startswith("60 of 120 rows are copies") for text in profile(twice, target="y").warnings)

@@ -103,6 +103,29 @@ def test_predict_needs_no_lossmith_and_repeats_the_study_exactly(made: Study, tm
     assert alone == expected.tolist()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.csv"], "nowhere.csv cannot be read"),
+        (["lacking.csv"], "has no column"),
+        (["korean.csv"], "--encoding"),
+        (["korean.csv", "--encoding", "klingon"], "klingon is not an encoding"),
+        (["--help"], "usage: "),
+        (["lacking.csv", "--encoding"], "usage: "),
+    ],
+)
+def test_predict_refuses_in_one_sentence(made: Study, tmp_path: Path, arguments: list[str], words: str) -> None:
+    assert made.folder is not None
+    (tmp_path / "lacking.csv").write_text("other\n1\n", encoding="utf-8")
+    (tmp_path / "korean.csv").write_bytes("지연\n1\n".encode("cp949"))
+    line = [sys.executable, str(made.folder / "predict.py"), *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_generated_files_are_python_and_hold_no_pasted_text(made: Study) -> None:
     assert made.folder is not None
     text = (made.folder / "predict.py").read_text("utf-8")

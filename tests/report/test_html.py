@@ -115,6 +115,23 @@ def test_the_page_asks_no_network() -> None:
     assert set(page(record())) == {"index.html", PLOTS_FILE}
 
 
+def test_what_would_break_a_line_of_a_terminal_becomes_a_space() -> None:
+    shown = screen(replace(record("later\nmaybe \x1b[31mred"), notes=("a\nb",)))
+    assert "\x1b" not in shown
+    assert shown.splitlines()[0] == "Keep it for later maybe  [31mred."
+    assert "Note: a b" in shown
+
+
+def test_a_constant_is_advised_without_a_model() -> None:
+    made = record()
+    advised = made.comparison.rows[0]
+    rows = (replace(advised, chosen=True, mean=1.0, margin=0.5), replace(made.comparison.rows[1], chosen=False))
+    constant = replace(made, comparison=replace(made.comparison, rows=rows))
+    assert "No model is advised" in html(constant)
+    assert "should you want a model all the same" in screen(constant, "here")
+    assert "No model is advised" not in html(made)
+
+
 def test_the_verdict_is_the_heading_and_the_first_line() -> None:
     assert re.search(r"<h1>([^<]*)</h1>", html(record())).group(1) == "Keep it for delay."  # type: ignore[union-attr]
     assert screen(record()).splitlines()[0] == "Keep it for delay."

@@ -27,6 +27,7 @@ MOST_CLASSES = 100
 FEW_VALUES = 20
 COUNTS_UP_TO = 1000
 EVEN_SHARES = 0.5
+MANY_COPIES = 0.05
 QUANTILE_LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 LABEL_WORDS = frozenset({"class", "label", "category", "species", "type", "group"})
@@ -121,7 +122,7 @@ def profile(
         unit_name=unit_of(table.target),
         n_rows=len(values),
         missing=table.n_missing_target / table.n_rows_read,
-        warnings=(*facts.pop("warnings"), *_leaks(table)),
+        warnings=(*facts.pop("warnings"), *_leaks(table), *_copies(table)),
         **facts,
     )
 
@@ -344,6 +345,17 @@ def _leaks(table: Table) -> list[str]:
         f'Column "{name}" equals the target in every row: leave it out, or the models only copy it.'
         for name in same
         if table.frame[name].null_count() == 0 and bool((table.frame[name] == target).all())
+    ]
+
+
+def _copies(table: Table) -> list[str]:
+    """Return a warning where many rows equal another one: then rows to compare have been learned from."""
+    rows, different = table.frame.height, table.frame.n_unique()
+    if rows - different < MANY_COPIES * rows:
+        return []
+    return [
+        f"{rows - different:,} of {rows:,} rows are copies of another row, target included. If they are the same cases "
+        "written twice, leave them out: rows that were learned from are compared too, and look better than new ones."
     ]
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from lossmith.advise.encode import standalone
 
-HEAD = '''"""Predict with the model of a study. Needs Python 3.9 or newer, lightgbm and numpy; nothing else.
+HEAD = '''"""Predict with the model of a study. Needs Python 3.10 or newer, lightgbm and numpy; nothing else.
 
     python predict.py DATA.csv [--encoding utf-8] > predictions.csv
 
-or, in Python (rows are dicts: column -> value; missing columns count as missing values):
+DATA.csv has the columns that the study used, in any order; empty fields are missing values. One line comes out for
+every row. In Python (rows are dicts, column -> value; None is a missing value, an absent column is an error):
 
     from predict import predict
     predict([{...}, {...}])      # a list of dicts with what to do and, for classes, how probable each is
@@ -81,18 +82,37 @@ def delimiter_of(line):
     return max(",;\\t|", key=lambda mark: len(known.intersection(next(csv.reader([line], delimiter=mark), []))))
 
 
+def read(path, encoding):
+    """The rows of a delimited file as dicts; every reason why it cannot be read is one sentence."""
+    try:
+        with open(path, encoding=encoding, newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter_of(first))
+            names, rows = reader.fieldnames or [], list(reader)
+    except OSError as error:
+        sys.exit("%s cannot be read: %s." % (path, error.strerror))
+    except LookupError:
+        sys.exit("%s is not an encoding, such as utf-8 or cp949." % encoding)
+    except (UnicodeError, csv.Error):
+        sys.exit("%s is not a CSV file in %s. Name its encoding with --encoding NAME." % (path, encoding))
+    absent = [name for name in STUDY["columns"] if name not in names]
+    if absent:
+        sys.exit("%s has no column %s, which the model needs." % (path, ", ".join(map(repr, absent))))
+    return rows
+
+
 def main(arguments):
-    encoding = STUDY["file_encoding"]
-    if "--encoding" in arguments:
+    encoding, usage = STUDY["file_encoding"], "usage: python predict.py DATA.csv [--encoding NAME] > predictions.csv"
+    if "--encoding" in arguments[:-1]:
         place = arguments.index("--encoding")
         encoding = arguments[place + 1]
         del arguments[place : place + 2]
-    if len(arguments) != 1:
-        sys.exit("usage: python predict.py DATA.csv [--encoding NAME] > predictions.csv")
-    with open(arguments[0], encoding=encoding, newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        found = predict(list(csv.DictReader(file, delimiter=delimiter_of(first))))
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.exit(usage)
+    found = predict(read(arguments[0], encoding))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
     out = csv.writer(sys.stdout)
     classes = STUDY["classes"]
     if classes:
@@ -104,7 +124,11 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 '''
 
 

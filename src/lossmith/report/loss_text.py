@@ -6,9 +6,18 @@ Comes in: `Loss` objects. Goes out: plain text, every line of it derived from th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from lossmith.certificate.record import Certificate
 from lossmith.formula.text import to_text
 from lossmith.loss.handle import Loss
+
+LEGEND: Final = (
+    "estimates: what a model aims at that has this loss; numbers in brackets are parameters, set with --set.",
+    "shape: pointwise looks at each number alone, row-wise at the classes of a row together, set-wise at all rows",
+    "together (not a sum over rows: gradient boosting cannot train under it).",
+    "`lossmith show NAME` gives the formula, the gradient and what is known of one.",
+)
 
 
 def listing(losses: Sequence[Loss]) -> str:
@@ -18,9 +27,8 @@ def listing(losses: Sequence[Loss]) -> str:
         (_signature(loss), loss.target, loss.facts.shape.value, loss.facts.functional.value.text) for loss in losses
     ]
     widths = [max(len(row[j]) for row in rows) for j in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", *LEGEND])
 
 
 def _signature(loss: Loss) -> str:
@@ -72,11 +80,20 @@ def _yes(answer: bool) -> str:
 
 
 def _certificates(loss: Loss) -> list[str]:
-    """Measured accuracy, where it was measured."""
+    """Measured accuracy in one line per backend and format: the worst over outputs and measured parameters."""
     lines: list[str] = []
     for backend in ("numpy", "numba"):
         for dtype in ("float32", "float64"):
-            for c in loss.kernel(backend, dtype).certificate:
-                state = "" if c.meets else "  (exceeds the contract)"
-                lines.append(f"accuracy          {backend} {dtype} {c.output}: worst {c.worst_ulp:.3g} ulp{state}")
+            found = loss.kernel(backend, dtype).certificate
+            if found:
+                lines.append(f"accuracy          {backend} {dtype}: {_measured(found)}")
     return lines or ["accuracy          not measured yet"]
+
+
+def _measured(found: Sequence[Certificate]) -> str:
+    """The worst error in units of the contract, and where it is exceeded."""
+    points, bound = sum(c.points for c in found), found[0].bound
+    worst = max((c for c in found), key=lambda c: c.worst_units)
+    text = f"at worst {worst.worst_units:.3g} of {bound:g} allowed units in the last place ({points:,} numbers checked)"
+    beyond = sorted({f"{c.output} of {c.title}" for c in found if not c.meets})
+    return text + (f"; beyond what is allowed: {', '.join(beyond)}" if beyond else "")
