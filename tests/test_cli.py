@@ -119,3 +119,15 @@ def test_every_command_has_a_one_line_help(capsys: pytest.CaptureFixture[str]) -
     assert cli.run(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown and command.__doc__ for name, command in cli.COMMANDS.items())
+
+
+def test_a_study_without_its_extra_says_what_to_install(
+    table: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "STUDY", ("polars", "no_such_package"))
+    assert cli.run(["study", str(table), "--target", "기온"]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "LM605 a study needs no_such_package, which this installation lacks. Install the study extra: "
+        "pip install 'lossmith[study]'."
+    )
+    assert [p.name for p in table.parent.iterdir()] == ["data.csv"]

@@ -53,4 +53,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC, *import_module("lossmith.maths").VOCABULARY})
+    own = {name for name in globals() if name.startswith("__")}
+    return sorted({*own, *_PUBLIC, *import_module("lossmith.maths").VOCABULARY, "pi"})

@@ -51,6 +51,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
     >>> did_you_mean("hubre", ["huber", "gamma"])
     ' Did you mean "huber"?'
+    >>> did_you_mean("MSE", ["mse", "mae"])
+    ' Did you mean "mse"?'
     """
-    close = get_close_matches(name, list(known), n=1)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    plain = {word.lower(): word for word in known}
+    close = get_close_matches(name.lower(), plain, n=1)
+    return f' Did you mean "{plain[close[0]]}"?' if close else ""

@@ -106,6 +106,8 @@ def test_a_loss_without_a_link_has_no_probabilities() -> None:
     ("call", "text"),
     [
         (lambda: find("hubre"), 'LM271 there is no loss "hubre". Did you mean "huber"?'),
+        (lambda: find("MSE"), 'LM271 there is no loss "MSE". Did you mean "mse"?'),
+        (lambda: find(None), 'LM271 there is no loss "None". Known:'),  # type: ignore[arg-type]
         (lambda: find("huber", on="logits"), "LM272"),
         (lambda: names("reel"), 'LM273 there is no target kind "reel". Did you mean "real"?'),
         (lambda: find_activation("reluu"), 'LM274 there is no activation "reluu". Did you mean "relu"?'),

@@ -149,6 +149,8 @@ NUMPY = [
     (lambda: np.not_equal(Y, Z), Y != Z),
     (lambda: np.power(Z, 2), Z**2),
     (lambda: np.reciprocal(Z), 1 / Z),
+    (lambda: np.log10(Z), ls.log(Z) / math.log(10.0)),
+    (lambda: np.log2(Z), ls.log(Z) / math.log(2.0)),
     (lambda: np.logaddexp(0, Z), 0 + ls.softplus(Z - 0)),
     (lambda: np.where(Y > Z, 1, P), ls.where(Y > Z, 1, P)),
     (lambda: np.where(Y, 1, P), ls.where(Y != 0, 1, P)),

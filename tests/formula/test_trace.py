@@ -71,6 +71,11 @@ WRONG = [
     (lambda y, z: 1 if z > y else 2, {}, "LM101", "ls.where"),
     (lambda y, z: math.log(z), {}, "LM102", "ls.log"),
     (lambda y, z: [a for a in z], {}, "LM103", "iteration"),  # noqa: C416
+    (lambda y, z: ((y - z) ** 2).mean(), {}, "LM123", "ls.mean"),
+    (lambda y, z: (y - z) / len(y), {}, "LM123", "no len()"),
+    (lambda y, z: (y - z)[:, 0], {}, "LM123", "subscriptable"),
+    (lambda y, z: (y - z) % 2, {}, "LM123", "unsupported operand"),
+    (lambda y_true, z: z, {}, "LM120", "y is the target"),
     (lambda y, z: None, {}, "LM122", "returned nothing"),
     (lambda y, z: (y, z), {}, "LM106", "tuple"),
     (lambda y, z: "y - z", {}, "LM106", "str"),
@@ -89,6 +94,11 @@ WRONG = [
     (lambda y, z, mode="hard": z, {}, "LM121", "'hard'"),
     (lambda y, z, level=0.5: z, {"domain": {"level": "positve"}}, "LM128", 'Did you mean "positive"'),
 ]
+
+
+def test_a_mistake_that_is_not_about_formulas_is_left_alone():
+    with pytest.raises(TypeError, match="'int' has no len"):
+        written(lambda y, z: len(3))
 
 
 @pytest.mark.parametrize(("function", "declaration", "code", "words"), WRONG)

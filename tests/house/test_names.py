@@ -32,6 +32,12 @@ def test_every_public_name_exists_and_shadows_no_builtin():
     assert [name for name in lossmith.__all__ if hasattr(builtins, name)] == []
 
 
+def test_what_is_listed_is_public():
+    words = {*lossmith.__all__, *lossmith.maths.VOCABULARY, "pi"}
+    assert {name for name in dir(lossmith) if not name.startswith("__")} == words
+    assert all(hasattr(lossmith, name) for name in dir(lossmith))
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -75,7 +75,7 @@ def find(name: str, *, on: str = "raw", given: Iterable[str] = ()) -> Definition
     >>> [p.name for p in find("focal").parameters], [p.name for p in find("focal", given=["alpha"]).parameters]
     (['gamma'], ['gamma', 'alpha'])
     """
-    entry = _BY_NAME.get(name)
+    entry = _BY_NAME.get(name) if isinstance(name, str) else None
     if entry is None:
         raise ArgumentError("LM271", f'there is no loss "{name}".{_advice(name, _BY_NAME)}')
     if on not in ON:
@@ -99,7 +99,7 @@ def names(target: str | None = None) -> tuple[str, ...]:
 
 def _advice(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    return did_you_mean(name, known) or f" Known: {', '.join(sorted(known))}."
+    return did_you_mean(str(name), known) or f" Known: {', '.join(sorted(known))}."
 
 
 _BY_NAME: Final[dict[str, Entry]] = {key: entry for entry in LOSSES for key in (entry.name, *entry.aliases)}

@@ -5,6 +5,7 @@ Comes in: a NumPy function and its arguments, at least one a node. Goes out: a n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ _WRITTEN: Final[dict[str, Callable[..., Node]]] = {
     "reciprocal": lambda a: 1 / a,
     "not_equal": lambda a, b: make("logical_not", make("equal", a, b)),
     "logaddexp": lambda a, b: a + make("softplus", b - a),
+    "log2": lambda a: make("log", a) / math.log(2.0),
+    "log10": lambda a: make("log", a) / math.log(10.0),
     "log_expit": lambda a: make("log", make("sigmoid", a)),
 }
 
@@ -72,7 +75,7 @@ def _holds(condition: Node) -> Node:
 def _unknown(name: str) -> FormulaError:
     return FormulaError(
         "LM107",
-        f"this use of numpy.{name} is not in the vocabulary of formulas. Over the examples write ls.mean(a) or "
-        "ls.sum(a), over the classes ls.over_classes(a) or ls.max_over_classes(a), both without axis=; "
-        "lossmith.maths lists the rest.",
+        f"this use of numpy.{name} is not in the vocabulary of formulas, which help(lossmith.maths) lists. Sums and means "
+        "take no axis=: over the examples write ls.mean(a) or ls.sum(a), over the classes ls.over_classes(a) or "
+        "ls.max_over_classes(a).",
     )

@@ -54,6 +54,7 @@ def _parameter(
         raise FormulaError(
             "LM120",
             f'{title}: the argument "{key}" is neither a role nor a parameter with a default.{hint} '
+            "y is the target, z the raw prediction, p the prediction. "
             "Declare extra columns with columns=, or put it after * to leave it unbound.",
         )
     default = None if parameter.default is inspect.Parameter.empty else parameter.default
@@ -77,10 +78,24 @@ def parameter_of(title: str, name: str, default: object, domain: str | Interval)
 
 
 def _call(title: str, function: Callable[..., Any], arguments: Mapping[str, object]) -> Node:
-    result = function(**arguments)
+    try:
+        result = function(**arguments)
+    except (TypeError, AttributeError) as error:
+        if "Node" not in str(error):
+            raise
+        raise FormulaError("LM123", f"{title}: {_no_array(str(error))}") from error
     if result is None:
         raise FormulaError("LM122", f"{title}: the function returned nothing; it must return its formula.")
     return as_node(result)
+
+
+def _no_array(fault: str) -> str:
+    """What to write in place of methods and subscripts of arrays."""
+    found = fault.replace("object of type 'Node'", "it").replace("'Node' object", "it").replace("'Node'", "a formula")
+    return (
+        f"the function is called once with formulas, which are no arrays: {found}. Write ls.mean(a) for a.mean() or "
+        "sum(a) / len(a), ls.clip(a, low, high) for a.clip(low, high); rows and columns cannot be picked."
+    )
 
 
 def define(
