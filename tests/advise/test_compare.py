@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lossmith.advise.compare import Comparison, compare
 from lossmith.advise.measure import Measure, by_cost, raw_for
+from lossmith.advise.picture import pictures
 from lossmith.advise.shortlist import Candidate
 from lossmith.advise.split import Split
 from lossmith.advise.train import Prediction, Trained
@@ -168,3 +169,15 @@ def test_few_rows_do_not_say_that_no_loss_helps() -> None:
     assert comparison.unsure
     said = say(Telling(comparison, models, "delay", "per row"))
     assert not any("No loss helps" in sentence or "does not matter" in sentence for sentence in said)
+
+
+def test_the_probabilities_drawn_are_those_of_the_advised_model() -> None:
+    rng = np.random.default_rng(5)
+    p = rng.beta(0.5, 3.0, size=3 * N)
+    y = (rng.uniform(size=3 * N) < p).astype(float)
+    measure = by_cost(ErrorCosts(20, 1), "cost per row")
+    models = (model("binary_cross_entropy", p, True), model("brier", p))
+    telling = Telling(compare(measure, models, y, SPLIT), models, "late", "per row", ("no", "yes"))
+    assert telling.chosen.contender.model == 0
+    drawn = pictures(telling, y[SPLIT.compare], ErrorCosts(20, 1), ("no", "yes"))[-1]
+    assert drawn.caption.startswith("Predicted probability of “yes” under log loss")

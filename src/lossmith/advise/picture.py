@@ -30,7 +30,8 @@ def pictures(
     if not classes:
         drawn.append(_residuals(t, models, y))
     elif len(classes) == 2:
-        drawn.append(_probabilities(t, models[-1], y, classes))
+        advised = t.chosen.contender.model
+        drawn.append(_probabilities(t, t.trained[advised] if advised >= 0 else models[0], y, classes))
     return tuple(drawn)
 
 

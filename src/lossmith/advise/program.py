@@ -95,7 +95,8 @@ def read(path, encoding):
     except LookupError:
         sys.exit("%s is not an encoding, such as utf-8 or cp949." % encoding)
     except (UnicodeError, csv.Error):
-        sys.exit("%s is not a CSV file in %s. Name its encoding with --encoding NAME." % (path, encoding))
+        advice = "Name its encoding with --encoding NAME, or save the table as CSV."
+        sys.exit("%s is not CSV text in %s. %s" % (path, encoding, advice))
     absent = [name for name in STUDY["columns"] if name not in names]
     if absent:
         sys.exit("%s has no column %s, which the model needs." % (path, ", ".join(map(repr, absent))))
