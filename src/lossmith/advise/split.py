@@ -42,8 +42,10 @@ def split_rows(
     """Part the rows of `y` (n,). `classes` is 0 for numbers; for classes each part gets its share of every class.
 
     Raises `DataError` LM541 for a time with fewer than three distinct values, LM542 for rows to learn from that hold
-    a single value.
+    a single value, LM533 for a seed that is none.
     """
+    if not 0 <= seed < 2**31:
+        raise DataError("LM533", f"the seed must be a whole number from 0 to {2**31 - 1:,}, got {seed}.")
     parts = _in_time(time) if time is not None else _at_random(y, classes, np.random.default_rng(seed))
     if quick:
         parts = _thinned(parts, np.random.default_rng(seed))

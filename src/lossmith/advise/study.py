@@ -115,7 +115,6 @@ def study(
     )
     tell, folder = step or _silent, choose_folder(out, target, force=force) if out is not None else None
     costs = costs_from(cost) if cost is not None else None
-    _check_seed(seed)
 
     tell("reading", 0.0)
     table = read_table(data, target=target, time=time, encoding=encoding)
@@ -173,11 +172,6 @@ def _time(table: Table) -> Any:
 
 def _as_mapping(costs: UnderOver | ErrorCosts | None) -> dict[str, float] | None:
     return dict(vars(costs)) if costs is not None else None
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**31:
-        raise DataError("LM533", f"the seed must be a whole number from 0 to {2**31 - 1:,}, got {seed}.")
 
 
 def _check_costs(costs: UnderOver | ErrorCosts | None, profiled: Profile) -> None:
