@@ -107,7 +107,9 @@ def test_a_seed_that_is_no_seed_is_bad_input(table: Path, capsys: pytest.Capture
         assert cli.run(["study", str(table), "--target", "도착지연", "--encoding", "cp949", "--seed", seed]) == 2
         assert "--seed" in capsys.readouterr().err
     with pytest.raises(DataError, match="LM533"):
-        module.study(pl.DataFrame({"x": range(30), "y": range(30)}), target="y", seed=-1)
+        module.study(
+            pl.DataFrame({"x": [i * 0.5 for i in range(30)], "y": [i * i for i in range(30)]}), target="y", seed=-1
+        )
 
 
 def test_the_command_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:

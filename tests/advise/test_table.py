@@ -162,6 +162,9 @@ def test_korean_text_in_cp949_is_read_and_its_absence_explained(tmp_path: Path) 
         read_table(path, target="금액")
     with pytest.raises(DataError, match=r'LM503 --encoding "cp94" .* Did you mean "cp949"'):
         read_table(path, target="금액", encoding="cp94")
+    plain = written(tmp_path, lines("지역,금액", '서울,"{i},200"'), "plain.csv")
+    with pytest.raises(DataError, match=r"LM503 plain.csv: .* is not cp949 text.*utf-8 \(most files"):
+        read_table(plain, target="금액", encoding="cp949")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

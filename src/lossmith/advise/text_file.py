@@ -41,8 +41,9 @@ NOT_TEXT = (
 
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
-# Encodings to propose when UTF-8 fails, most particular first.
+# Encodings to propose when the one that was tried fails, most particular first.
 PROPOSED = (
+    ("utf-8", "most files"),
     ("cp949", "Korean"),
     ("shift_jis", "Japanese"),
     ("gb18030", "Chinese"),
