@@ -46,9 +46,9 @@ def formula(function: Callable[..., Any], target: str = "real", **declared: Any)
     return define(target=target, name="formula", **declared)(function)
 
 
-@pytest.mark.parametrize("entry", LOSSES, ids=lambda e: e.name)
-def test_the_functional_of_a_shipped_loss_at_its_defaults(entry: Any) -> None:
-    assert estimated(entry.definition) == NAMED[entry.name]
+@pytest.mark.parametrize("name", NAMED)
+def test_the_functional_of_a_shipped_loss_at_its_defaults(name: str) -> None:
+    assert estimated(find(name)) == NAMED[name]
 
 
 @pytest.mark.parametrize("level", [0.01, 0.25, 0.83, 0.999])
@@ -162,9 +162,9 @@ CURVED += ("binary_cross_entropy", "cross_entropy", "label_smoothed_cross_entrop
 CURVED += ("distribution_cross_entropy", "kl_divergence")
 
 
-@pytest.mark.parametrize("entry", LOSSES, ids=lambda e: e.name)
-def test_strict_convexity(entry: Any) -> None:
-    assert strictly_convex(entry.definition).value == (entry.name in CURVED)
+@pytest.mark.parametrize("name", NAMED)
+def test_strict_convexity(name: str) -> None:
+    assert strictly_convex(find(name)).value == (name in CURVED)
 
 
 def test_a_counterexample_to_convexity_names_its_point() -> None:

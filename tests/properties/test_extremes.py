@@ -166,6 +166,15 @@ def test_a_branch_not_taken_does_not_poison_the_derivative() -> None:
     assert highest.gradient([1.0], [0.0]).tolist() == [0.0]
 
 
+def test_the_slope_of_a_huge_residual_is_that_of_a_straight_line() -> None:
+    """Neither the square of the residual nor its double is in range, the slope is 1."""
+    loss = ls.parse("sqrt(1 + (y - z)**2) - 1", target="real").using("numpy")
+    largest = np.finfo(np.float64).max
+    assert loss.per_example([0.0, 0.0], [1e300, -largest]).tolist() == [1e300, largest]
+    slopes = loss.per_example_gradient([0.0, 0.0], [1e300, -largest])
+    np.testing.assert_allclose(slopes, [1.0, -1.0], rtol=4 * 2.0**-52)
+
+
 def test_out_of_range_in_float32_is_infinite_without_a_warning() -> None:
     loss = ls.get("squared_error").using("numpy")
     with np.errstate(all="raise"):

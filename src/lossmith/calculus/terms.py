@@ -81,6 +81,10 @@ def times(a: Maybe, b: Maybe) -> Maybe:
             return make("multiply", or_zero(times(one, other.args[0])), other.args[1])
         if one.op == "negative":
             return negate(times(one.args[0], other))
+        if other.op == "multiply" and _is_quotient(one):
+            for scale, rest in (other.args, other.args[::-1]):
+                if _is_scale(scale):
+                    return make("multiply", or_zero(times(one, scale)), rest)
         if one.op == "safe_divide" and _takes_in(*one.args):
             return make("safe_divide", or_zero(times(one.args[0], other)), one.args[1])
     return make("multiply", a, b)
@@ -92,6 +96,11 @@ def _folded(number: Node, product: Node) -> Node:
     if not math.isfinite(x * y) or Fraction(x) * Fraction(y) != Fraction(x * y):
         return make("multiply", number, product)
     return or_zero(times(constant(x * y), product.args[1]))
+
+
+def _is_quotient(node: Node) -> bool:
+    """Whether a varying factor holds a quotient: a number joins it before a huge factor does, whose double overflows."""
+    return node.op == "divide" and not _is_scale(node) or node.op == "multiply" and any(map(_is_quotient, node.args))
 
 
 def _is_scale(node: Node) -> bool:
