@@ -8,14 +8,12 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Annotated, Any, Final
 
 import typer
 
 from lossmith.errors import CommandError, LossmithError
 
-STUDY: Final = ("polars", "narwhals", "lightgbm", "sklearn", "plotly", "jinja2")
 BAD_INPUT: Final = 2
 STOPPED: Final = 130
 INTERRUPTED: Final = "Stopped. Nothing was left half-written."
@@ -56,7 +54,6 @@ def study(
     Trains the same model under 4 to 6 losses, compares them on rows that none has seen, prints the verdict, and writes
     a folder with the page (index.html), the model, and a predict.py that runs without Lossmith.
     """
-    _need(STUDY)
     from lossmith.advise.folder import choose_folder
     from lossmith.advise.study import study as run
     from lossmith.report.progress import progress
@@ -68,17 +65,6 @@ def study(
             quick=quick, seed=seed, step=step,
         )  # fmt: skip
     print(found)
-
-
-def _need(packages: tuple[str, ...]) -> None:
-    """Refuse at once where a package of the study extra is not installed."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise CommandError(
-            "LM605",
-            f"a study needs {', '.join(missing)}, which this installation lacks. Install the study extra: "
-            "pip install 'lossmith[study]'.",
-        )
 
 
 def list_losses(

@@ -14,7 +14,8 @@ from statistics import median
 
 LAYERS = (
     *("errors", "numerics", "formula", "maths", "interpret", "calculus", "algebra", "catalogue", "stable", "kernel"),
-    *("emit", "build", "runtime", "certificate", "compiler", "loss", "adapt", "checking", "report", "teach", "advise", "cli", "__main__"),
+    *("emit", "build", "runtime", "certificate", "compiler", "loss"),
+    *("adapt", "checking", "report", "teach", "advise", "cli", "__main__"),
 )
 """A file imports from layers to its left, or from its own folder."""
 

@@ -110,9 +110,8 @@ def study(
     >>> found.record.kind, found.verdict.count("delay") > 0
     ('real', True)
     """
-    how = describe.How(
-        _command(data, target, time, cost, kind, encoding, quick, seed), seed, quick, clock.perf_counter()
-    )
+    command = _command(data, target, time, cost, kind, encoding, quick, seed)
+    how = describe.How(command, seed, quick, clock.perf_counter())
     tell, folder = step or _silent, choose_folder(out, target, force=force) if out is not None else None
     costs = costs_from(cost) if cost is not None else None
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.advise.columns import Column, typed
+from lossmith.advise.extra import need_extra
 from lossmith.advise.row import MISSING_WORDS
 from lossmith.advise.text_file import read_text_file, refuse_repeated_names
 from lossmith.errors import DataError, did_you_mean
@@ -58,7 +59,7 @@ def read_table(data: Any, *, target: str, time: str | None = None, encoding: str
 
     Raises `DataError` where the data cannot carry a study: LM501 no such file, LM502 not a table, LM503 encoding,
     LM504 unknown column, LM505 repeated column name, LM506 target without values to learn from, LM507 too few rows,
-    LM508 infinite target, LM509 target of a wrong type, LM510 nothing to predict from, LM511 time column.
+    LM508 infinite target, LM509 target of a wrong type, LM510 nothing to predict from, LM511 time column, LM516 missing packages.
 
     >>> import polars as pl
     >>> frame = pl.DataFrame({"size": range(30), "price": [float(i * i) for i in range(29)] + [None]})
@@ -66,6 +67,7 @@ def read_table(data: Any, *, target: str, time: str | None = None, encoding: str
     >>> table.frame.height, table.n_missing_target, table.features
     (29, 1, ('size',))
     """
+    need_extra()
     frame, source, prefer_comma = _read(data, encoding)
     refuse_unknown_columns(source, frame.columns, {"--target": target, "--time": time})
     if not frame.height:
