@@ -90,7 +90,6 @@ def _hvp(definition: Definition) -> tuple[Node, ...]:
 
 # what can be asked of a kernel, and what each is made of; {wanted: needs additivity}
 PER_EXAMPLE = ("per_example", "per_example_gradient", "per_example_hessian")
-FINISHED = ("value", "gradient", "hessian", "hvp")
 
 
 @lru_cache(maxsize=1024)
@@ -134,8 +133,8 @@ def _plain(node: Node, weight: Node) -> Node:
     return in_plain_operations(substitute(node, {WEIGHT: weight}))
 
 
-def _times(weight: Node, node: Node) -> Node:
-    return node if weight is ONE else weight * node
+def _times(factor: Node, node: Node) -> Node:
+    return node if factor is ONE else factor * node
 
 
 def _output(found: Expressions, name: str) -> tuple[Node, ...]:
@@ -153,7 +152,7 @@ def _output(found: Expressions, name: str) -> tuple[Node, ...]:
         _need_per_example(found)
         return tuple(_guard(node, leaf) for node, leaf in zip(derivative, found.raw, strict=True))
     scale = _scale(found)
-    return tuple(_guard(_times_scale(scale, node), leaf) for node, leaf in zip(derivative, found.raw, strict=True))
+    return tuple(_guard(_times(scale, node), leaf) for node, leaf in zip(derivative, found.raw, strict=True))
 
 
 def _need_per_example(found: Expressions) -> Node:
@@ -166,15 +165,11 @@ def _need_per_example(found: Expressions) -> Node:
     return found.per_example
 
 
-def _scale(found: Expressions) -> Node | None:
+def _scale(found: Expressions) -> Node:
     """From one example's term to the finished number: 1 / sum of weights for a mean."""
     if found.additive is None or not found.additive.is_mean:
-        return None
+        return ONE
     return ONE / make("example_sum", ONE)
-
-
-def _times_scale(scale: Node | None, node: Node) -> Node:
-    return node if scale is None else scale * node
 
 
 def _guard(node: Node, leaf: Node) -> Node:

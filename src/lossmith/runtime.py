@@ -24,6 +24,7 @@ from lossmith.formula.node import Node, among, symbol_of, symbols
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
 from lossmith.kernel.rows import Rows
+from lossmith.kernel.schedule import first_met
 from lossmith.numerics.double_word import Pair, total
 
 Array = NDArray[Any]
@@ -102,26 +103,9 @@ def finish_nodes(
 
 @lru_cache(maxsize=2048)
 def _finisher(nodes: tuple[Node, ...]) -> tuple[Callable[..., Any], tuple[Node, ...]]:
-    sums = _top_sums(nodes)
+    sums = first_met(nodes, lambda node: node.op == "example_sum")
     inputs = (*sums, *(p for p in symbols(*nodes, role="parameter")))
     return numpy_function({node: f"a{j}" for j, node in enumerate(inputs)}, nodes), inputs
-
-
-def _top_sums(nodes: tuple[Node, ...]) -> list[Node]:
-    """The sums over examples that the nodes read directly (not those below other sums)."""
-    found: dict[Node, None] = {}
-    seen: set[Node] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.op == "example_sum":
-            found[node] = None
-        else:
-            stack.extend(node.args)
-    return list(found)
 
 
 def numpy_function(inputs: Mapping[Node, str], roots: tuple[Node, ...]) -> Callable[..., Any]:

@@ -5,13 +5,11 @@ Comes in: definitions over the same kind of target. Goes out: one definition who
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from lossmith.errors import ArgumentError
-from lossmith.formula.definition import Definition, Parameter, check_definition
-from lossmith.formula.node import Node, constant, make, substitute, symbol, symbols, walk
+from lossmith.formula.definition import Definition, Parameter, check_definition, sums_examples
+from lossmith.formula.node import Node, constant, make, substitute, symbol, symbols
 from lossmith.formula.roles import Declaration, roles
 
 
@@ -38,7 +36,7 @@ def add(a: Bound, b: Bound) -> Bound:
     declaration = _joined(a.definition.declaration, b.definition.declaration)
     b = _without_clashes(a, b)
     left, right = (_reaxed(x.definition, declaration) for x in (a, b))
-    if not (_reduces(left) or _reduces(right)) and "class" not in declaration.per:
+    if not (sums_examples(left) or sums_examples(right)) and "class" not in declaration.per:
         formula = left + right
     else:
         formula = _finished(left) + _finished(right)
@@ -52,15 +50,6 @@ def add(a: Bound, b: Bound) -> Bound:
         source="; ".join(dict.fromkeys(s for s in (a.definition.source, b.definition.source) if s)),
     )
     return Bound(check_definition(merged), tuple({**dict(a.values), **dict(b.values)}.items()))
-
-
-def total(parts: Mapping[str, Bound], weights: Mapping[str, float]) -> Bound:
-    """The weighted sum of several losses."""
-    return reduce(add, (scale(parts[name], weights[name]) for name in parts))
-
-
-def _reduces(formula: Node) -> bool:
-    return any(n.op.startswith("example_") for n in walk(formula))
 
 
 def _finished(formula: Node) -> Node:

@@ -6,11 +6,9 @@ Comes in: a resolved formula. Goes out: `Additive`, or None.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
-from lossmith.formula.node import Node, constant, make, number_of, symbols, walk
-
-EXAMPLE_OPS: Final = frozenset({"example_sum", "example_mean", "example_rms"})
+from lossmith.formula.definition import sums_examples
+from lossmith.formula.node import Node, constant, make, number_of, symbols
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Additive:
 def additive_part(root: Node) -> Additive | None:
     """The one sum over examples that the number is made of, or None."""
     if root.op in ("example_mean", "example_sum"):
-        coupled = any(n.op in EXAMPLE_OPS for n in walk(root.args[0])) or "group" in root.axes
+        coupled = sums_examples(root.args[0]) or "group" in root.axes
         return None if coupled else Additive(root.args[0], root.op)
     if root.op == "negative":
         part = additive_part(root.args[0])
@@ -79,4 +77,4 @@ def _joined(op: str, left: Node, right: Node) -> Additive | None:
 def _is_scale(node: Node) -> bool:
     """Whether a node is made of numbers and parameters only."""
     data = [n for role in ("raw", "prediction", "target", "column", "weight") for n in symbols(node, role=role)]
-    return not node.axes and not data and not any(n.op in EXAMPLE_OPS for n in walk(node))
+    return not node.axes and not data and not sums_examples(node)

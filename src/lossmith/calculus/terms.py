@@ -10,7 +10,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from lossmith.formula.node import Node, constant, is_number, make, number_of, symbols, walk
+from lossmith.formula.definition import sums_examples
+from lossmith.formula.node import Node, constant, is_number, make, number_of, symbols
 
 Maybe: TypeAlias = Node | None
 
@@ -104,7 +105,7 @@ def _is_quotient(node: Node) -> bool:
 
 
 def _is_scale(node: Node) -> bool:
-    return not node.axes and not any(n.op.startswith("example_") for n in walk(node))
+    return not node.axes and not sums_examples(node)
 
 
 def _is_bounded(node: Node) -> bool:

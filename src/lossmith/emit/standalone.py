@@ -14,7 +14,7 @@ from lossmith.emit import prelude
 from lossmith.emit.to_numpy import statements
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
-from lossmith.formula.node import Node, make, make_from, rebuild, symbols
+from lossmith.formula.node import Node, make, make_from, rebuild, symbols, walk
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
 from lossmith.kernel.schedule import ONE, select_present, weighed
 from lossmith.stable.forms import in_plain_operations
@@ -65,7 +65,7 @@ def numpy_source(
         outputs["per_example"] = (_present(weighted[0]),)
         outputs["per_example_gradient"] = tuple(_present(g) for g in gradient)
         outputs["gradient_and_hessian"] = tuple(_present(n) for n in (*gradient, *hessian))
-        scale = ONE / make("example_sum", ONE) if any(n.op == "example_mean" for n in _nodes(value)) else None
+        scale = ONE / make("example_sum", ONE) if any(n.op == "example_mean" for n in walk(value)) else None
     outputs["gradient"] = tuple(_present(g if scale is None else scale * g) for g in gradient)
     functions = [_function(definition, name, nodes, parameters) for name, nodes in outputs.items()]
     text = inspect.getsource(prelude).split("import numpy as np\n", 1)[1].replace(": Any", "").replace(" -> Any", "")
@@ -82,12 +82,6 @@ def numpy_source(
 
 def _safe(text: str) -> str:
     return "".join(c for c in text if c.isalnum() or c in " _+*.()=-")
-
-
-def _nodes(root: Node) -> list[Node]:
-    from lossmith.formula.node import walk
-
-    return walk(root)
 
 
 def _present(node: Node) -> Node:

@@ -17,7 +17,7 @@ def statements(
     """One assignment per node that is not an input or a number; returns the lines and the name of every node."""
     names = dict(inputs)
     lines: list[str] = []
-    for node in _needed(roots, inputs):
+    for node in needed(roots, inputs):
         value = number_of(node)
         if node in names:
             continue
@@ -30,8 +30,8 @@ def statements(
     return lines, names
 
 
-def _needed(roots: Sequence[Node], inputs: Mapping[Node, str]) -> list[Node]:
-    """The nodes to compute, in order, without looking below the inputs."""
+def needed(roots: Sequence[Node], inputs: Mapping[Node, str]) -> list[Node]:
+    """The inputs that are met and the nodes above them, arguments first, without looking below the inputs."""
     order: list[Node] = []
     seen: set[Node] = set()
     stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
@@ -55,8 +55,3 @@ def function_text(name: str, inputs: Mapping[Node, str], roots: Sequence[Node]) 
     results = "".join(f"{names[root]}, " for root in roots)
     body = "\n".join(f"    {line}" for line in lines)
     return f"def {name}({arguments}):\n{body}\n    return ({results})\n"
-
-
-def needed(roots: Sequence[Node], inputs: Mapping[Node, str]) -> list[Node]:
-    """The nodes between inputs and roots, in order (for other emitters)."""
-    return _needed(roots, inputs)

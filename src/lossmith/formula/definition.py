@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from lossmith.errors import ArgumentError, FormulaError, did_you_mean
 from lossmith.formula.link import link_named
-from lossmith.formula.node import OPERATIONS, Node, among, fingerprint, make, substitute, symbol, symbols, walk
+from lossmith.formula.node import (
+    OPERATIONS,
+    Node,
+    among,
+    fingerprint,
+    make,
+    make_from,
+    rebuild,
+    substitute,
+    symbol,
+    symbols,
+    walk,
+)
 from lossmith.formula.roles import WEIGHT, Declaration, Roles, roles
 from lossmith.numerics.interval import Interval
 
@@ -102,8 +114,7 @@ def _check_axes(definition: Definition) -> None:
             "Sum over the classes with ls.over_classes(...), pick the true class with ls.true_class(...), "
             'or declare per="class".',
         )
-    reduces = any(n.op in ("example_sum", "example_mean", "example_rms") for n in walk(definition.formula))
-    if reduces and "example" in definition.formula.axes:
+    if sums_examples(definition.formula) and "example" in definition.formula.axes:
         raise FormulaError(
             "LM119",
             f"{definition.name}: a part of the formula is summed over the examples and another is not. "
@@ -116,7 +127,7 @@ def resolved(definition: Definition) -> Node:
     """The full formula over raw predictions: what the numbers of a loss are computed from."""
     links = {p: link_named(link).inverse(z) for p, z, link in definition.roles.linked}
     formula = substitute(definition.formula, links)
-    if "example" in formula.axes or not _has_examples(formula):
+    if "example" in formula.axes or not sums_examples(formula):
         formula = make("example_mean", formula)
     formula = _with_groups(formula, definition.declaration.per)
     for axis in ("class", "group"):
@@ -125,18 +136,18 @@ def resolved(definition: Definition) -> Node:
     return formula
 
 
-def _has_examples(formula: Node) -> bool:
-    return any(n.op.startswith("example_") for n in walk(formula))
+def sums_examples(formula: Node) -> bool:
+    """Whether a sum or mean over the examples stands in the formula."""
+    return any(OPERATIONS[n.op].reduces == "example" for n in walk(formula))
 
 
 def _with_groups(formula: Node, per: tuple[str, ...]) -> Node:
     """Make every sum over examples a sum per group, where the declaration asks for groups."""
     if "group" not in per:
         return formula
-    from lossmith.formula.node import make_from, rebuild
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
-        attr = ("group",) if node.op.startswith("example_") else node.attr
+        attr = ("group",) if OPERATIONS[node.op].reduces == "example" else node.attr
         return make_from(node.op, args, attr)
 
     return rebuild(formula, change)
@@ -169,8 +180,3 @@ def bound(definition: Definition, values: Mapping[str, float]) -> tuple[float, .
         advice = f"bind it: loss.bind({missing[0]}=...)"
         raise ArgumentError("LM206", f"{definition.name}: {missing[0]} has no default; {advice}.")
     return tuple(float(values.get(p.name, p.default or 0.0)) for p in definition.parameters)
-
-
-def renamed(definition: Definition, name: str) -> Definition:
-    """The same loss under another name."""
-    return replace(definition, name=name)

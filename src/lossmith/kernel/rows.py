@@ -6,7 +6,7 @@ Goes out: `Rows`: every leaf as a contiguous array over the examples, and how re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -222,14 +222,8 @@ def _indices(definition: Definition, label: str, flat: Array, width: int, presen
     """Class indices as int64; a row of weight 0 may hold anything."""
     with np.errstate(invalid="ignore"):
         good = (flat >= 0) & (flat < width) & (flat == np.floor(flat) if flat.dtype.kind == "f" else True)
-    bad = ~good if present is None else ~good & present
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ArgumentError(
-            "LM217",
-            f"{definition.name}: {label} must hold class indices 0 to {width - 1}, found {flat[row]} in row {row} "
-            f"({int(bad.sum())} such rows).",
-        )
+    expected = f"{label} must hold class indices 0 to {width - 1}"
+    _refuse(definition, "LM217", ~good, present, expected, lambda row: str(flat[row]))
     return np.ascontiguousarray(np.where(good, flat, 0).astype(np.int64))
 
 
@@ -244,38 +238,31 @@ def _check_domain(definition: Definition, label: str, kind: str, flat: Array, pr
     if flat.size == 0 or (present is None and not interval.integer and _ends_inside(interval, flat)):
         return
     bad = np.asarray(~interval.contains(flat).reshape(len(flat), -1).all(axis=1))
-    if present is not None:
-        bad = np.logical_and(bad, present)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ArgumentError(
-            "LM218",
-            f"{definition.name}: {label} must be {interval.describe()}, found {_shown(flat[row])} in row {row} "
-            f"({int(bad.sum())} such rows).",
-        )
+    expected = f"{label} must be {interval.describe()}"
+    _refuse(definition, "LM218", bad, present, expected, lambda row: str(flat[row].tolist()))
 
 
 def _check_rows_add_up(definition: Definition, label: str, flat: Array, present: Array | None) -> None:
     """A distribution over the classes adds up to 1, as far as it was rounded by hand (a thousandth per class)."""
     totals = flat.sum(axis=1, dtype=np.float64)
     bad = np.abs(totals - 1.0) > 1e-3 * flat.shape[1]
-    if present is not None:
-        bad = np.logical_and(bad, present)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise ArgumentError(
-            "LM225",
-            f"{definition.name}: each row of {label} must add up to 1, found a total of {totals[row]:g} in row {row} "
-            f"({int(bad.sum())} such rows).",
-        )
+    expected = f"each row of {label} must add up to 1"
+    _refuse(definition, "LM225", bad, present, expected, lambda row: f"a total of {totals[row]:g}")
+
+
+def _refuse(
+    definition: Definition, code: str, bad: Array, present: Array | None, expected: str, found: Callable[[int], str]
+) -> None:
+    """Name the first bad row that is present, and how many there are."""
+    rows = np.flatnonzero(bad if present is None else bad & present)
+    if rows.size:
+        row = int(rows[0])
+        sentence = f"{definition.name}: {expected}, found {found(row)} in row {row} ({rows.size} such rows)."
+        raise ArgumentError(code, sentence)
 
 
 def _ends_inside(interval: Interval, flat: Array) -> bool:
     return bool(interval.contains(flat.min())) and bool(interval.contains(flat.max()))
-
-
-def _shown(value: Any) -> str:
-    return str(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _check_raw(definition: Definition, flat: Array, present: Array | None) -> None:
@@ -305,12 +292,9 @@ def _weight(
     if sample_weight is not None:
         weight = _spread(definition, "sample_weight", as_floats(definition, "sample_weight", sample_weight), shape)
         if weight.size and not (weight.min() >= 0 and np.isfinite(weight.max())):
-            bad = np.flatnonzero(~((weight >= 0) & np.isfinite(weight)))
-            raise ArgumentError(
-                "LM219",
-                f"{definition.name}: sample_weight must be finite and at least 0, found {weight[bad[0]]} in row {bad[0]} "
-                f"({bad.size} such rows).",
-            )
+            bad, given_weight = ~((weight >= 0) & np.isfinite(weight)), weight
+            expected = "sample_weight must be finite and at least 0"
+            _refuse(definition, "LM219", bad, None, expected, lambda row: str(given_weight[row]))
     if mask is not None:
         given = as_numbers(definition, "mask", mask)
         if not ((given == 0) | (given == 1)).all():

@@ -6,7 +6,7 @@ Goes out: a `Program`. The total weight is known before any pass: it needs no fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lossmith.formula.node import OPERATIONS, Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
@@ -76,6 +76,11 @@ def _needs(node: Node, rounds: Mapping[Node, int]) -> int:
 
 def _finished_inputs(roots: Sequence[Node]) -> tuple[Node, ...]:
     """The largest finished expressions that the rows read: computed once, outside the loop."""
+    return first_met(roots, is_finished)
+
+
+def first_met(roots: Sequence[Node], wanted: Callable[[Node], bool]) -> tuple[Node, ...]:
+    """The wanted nodes that are reached from the roots without passing another wanted one."""
     found: dict[Node, None] = {}
     seen: set[Node] = set()
     stack = list(roots)
@@ -84,7 +89,7 @@ def _finished_inputs(roots: Sequence[Node]) -> tuple[Node, ...]:
         if node in seen:
             continue
         seen.add(node)
-        if is_finished(node):
+        if wanted(node):
             found[node] = None
         else:
             stack.extend(reversed(node.args))
