@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from lossmith import cli
-from lossmith.advise import extra
 from lossmith.advise import study as module
+from lossmith.advise.data import extra
 from lossmith.errors import DataError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lossmith.advise.table import read_table
+from lossmith.advise.data.table import read_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FLIGHTS = EXAMPLES / "flights.parquet"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossmith.adapt.in_lightgbm import for_lightgbm as for_lightgbm
-    from lossmith.advise.profile import profile as profile
+    from lossmith.advise.look.profile import profile as profile
     from lossmith.advise.study import study as study
     from lossmith.errors import LossmithError as LossmithError
     from lossmith.loss.activation import activation as activation
@@ -36,7 +36,7 @@ _PUBLIC = {
     "get": "lossmith.loss.library",
     "names": "lossmith.loss.library",
     "parse": "lossmith.loss.library",
-    "profile": "lossmith.advise.profile",
+    "profile": "lossmith.advise.look.profile",
     "study": "lossmith.advise.study",
 }
 

@@ -54,7 +54,7 @@ def study(
     Trains the same model under 4 to 6 losses, compares them on rows that none has seen, prints the verdict, and writes
     a folder with the page (index.html), the model, and a predict.py that runs without Lossmith.
     """
-    from lossmith.advise.folder import choose_folder
+    from lossmith.advise.out.folder import choose_folder
     from lossmith.advise.study import study as run
     from lossmith.report.progress import progress
 

@@ -92,7 +92,7 @@ def run_alone(folder: Path, table: Path) -> list[dict[str, str]]:
 
 
 def test_predict_needs_no_lossmith_and_repeats_the_study_exactly(made: Study, tmp_path: Path) -> None:
-    from lossmith.advise.encode import encode
+    from lossmith.advise.data.encode import encode
     from lossmith.algebra.decision import act
 
     assert made.folder is not None

@@ -43,7 +43,9 @@ def test_no_shift_costs_less_than_the_fitted_one(under: float, over: float, pair
     y, p = np.array(pairs, dtype=float).T
     costs = UnderOver(under, over)
     fitted = cost_per_row(costs, y, act(best_shift(costs, y, p), p)).sum()
-    least = min(cost_per_row(costs, y, p + shift).sum() for shift in y - p)  # a piecewise linear cost has its least at a kink
+    least = min(
+        cost_per_row(costs, y, p + shift).sum() for shift in y - p
+    )  # a piecewise linear cost has its least at a kink
     assert fitted <= least * (1 + 1e-13)  # integers below 2**53 times 2**6: sums round only in the last places
 
 
@@ -95,7 +97,10 @@ def test_the_cheapest_class_weighs_probabilities_by_costs() -> None:
 def test_a_threshold_is_inclusive_and_can_mean_always_and_never() -> None:
     y, p = np.array([1.0, 1.0]), np.array([0.2, 0.9])
     assert act(best_threshold(ErrorCosts(1, 1), y, p), p).tolist() == [1.0, 1.0]
-    assert act(best_threshold(ErrorCosts(1, 1), 1 - y, np.array([0.2, 1.0])), np.array([0.2, 1.0])).tolist() == [0.0, 0.0]
+    assert act(best_threshold(ErrorCosts(1, 1), 1 - y, np.array([0.2, 1.0])), np.array([0.2, 1.0])).tolist() == [
+        0.0,
+        0.0,
+    ]
 
 
 def test_implied_rules() -> None:

@@ -162,7 +162,9 @@ HAPPENED = ["where(y > 0.5, p, 1 - p)", "where(y == 0, 1 - p, p)", "y*p + (1 - y
 @pytest.mark.parametrize("happened", HAPPENED)
 def test_focal_written_by_the_probability_of_what_happened_has_the_numbers_of_the_shipped_one(happened: str) -> None:
     """The complement of a sigmoid hidden in a choice or a mixture rounds to 1, and its logarithm to infinity."""
-    written = library.parse(f"-(1 - ({happened}))**2.5 * log({happened})", target="binary", link="sigmoid").using("numpy")
+    written = library.parse(f"-(1 - ({happened}))**2.5 * log({happened})", target="binary", link="sigmoid").using(
+        "numpy"
+    )
     shipped = library.get("focal", gamma=2.5).using("numpy")
     z = np.array([s * x for x in (0.3, 2.5, 17.0, 36.7, 88.0, 700.0, 800.0) for s in (1, -1)])
     for label in (0.0, 1.0):
@@ -200,7 +202,9 @@ def test_a_loss_of_the_true_class_has_the_numbers_of_the_shipped_one(text: str) 
         np.testing.assert_allclose(found, exact, rtol=64 * 2.0**-52, atol=2.0**-1022)
 
 
-@pytest.mark.parametrize(("z", "exact"), [(40.0, -math.expm1(-0.7 * math.log1p(math.exp(-40.0))) / 0.7), (-1000.0, 1 / 0.7)])
+@pytest.mark.parametrize(
+    ("z", "exact"), [(40.0, -math.expm1(-0.7 * math.log1p(math.exp(-40.0))) / 0.7), (-1000.0, 1 / 0.7)]
+)
 def test_generalised_cross_entropy_of_a_sure_row_is_no_false_zero(z: float, exact: float) -> None:
     loss = library.parse("(1 - (y*p + (1 - y)*(1 - p))**0.7) / 0.7", target="binary", link="sigmoid").using("numpy")
     assert loss.per_example([1.0], [z])[0] == pytest.approx(exact, rel=8 * 2.0**-52, abs=0.0)
@@ -209,4 +213,6 @@ def test_generalised_cross_entropy_of_a_sure_row_is_no_false_zero(z: float, exac
 
 def test_the_gradient_of_linex_near_its_root_keeps_its_digits() -> None:
     loss = library.parse("exp(a*(z - y)) - a*(z - y) - 1", target="real", parameters={"a": 0.5}).using("numpy")
-    assert loss.per_example_gradient([0.0], [2e-9])[0] == pytest.approx(0.5 * math.expm1(1e-9), rel=8 * 2.0**-52, abs=0.0)
+    assert loss.per_example_gradient([0.0], [2e-9])[0] == pytest.approx(
+        0.5 * math.expm1(1e-9), rel=8 * 2.0**-52, abs=0.0
+    )

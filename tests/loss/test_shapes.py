@@ -252,6 +252,8 @@ def test_a_distribution_must_add_up_to_one() -> None:
     loss = ls.get("distribution_cross_entropy").using("numpy")
     p = np.full((2, 3), 1 / 3)
     assert np.isfinite(loss.value([[0.333, 0.333, 0.333], [1, 0, 0]], p))
-    with pytest.raises(LossmithError, match=r"LM225 .* must add up to 1, found a total of 0\.2 in row 1 \(1 such rows\)"):
+    with pytest.raises(
+        LossmithError, match=r"LM225 .* must add up to 1, found a total of 0\.2 in row 1 \(1 such rows\)"
+    ):
         loss.value([[1, 0, 0], [0.1, 0.1, 0.0]], p)
     assert loss.value([[1, 0, 0], [0.1, 0.1, 0.0]], p, [1.0, 0.0]) == pytest.approx(np.log(3))

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossmith.advise import describe
-from lossmith.advise.compare import compare
-from lossmith.advise.encode import Encoding, encode, make_encoding
-from lossmith.advise.folder import choose_folder, write_folder
-from lossmith.advise.measure import Measure, by_cost, by_loss
-from lossmith.advise.profile import Profile, profile
-from lossmith.advise.program import program
-from lossmith.advise.shortlist import shortlist
-from lossmith.advise.split import Split, split_rows
-from lossmith.advise.table import Table, read_table
-from lossmith.advise.train import Plan, Trained, train_all
+from lossmith.advise.data.encode import Encoding, encode, make_encoding
+from lossmith.advise.data.table import Table, read_table
+from lossmith.advise.judge.compare import compare
+from lossmith.advise.judge.measure import Measure, by_cost, by_loss
+from lossmith.advise.judge.split import Split, split_rows
+from lossmith.advise.look.profile import Profile, profile
+from lossmith.advise.models.shortlist import shortlist
+from lossmith.advise.models.train import Plan, Trained, train_all
+from lossmith.advise.out.folder import choose_folder, write_folder
+from lossmith.advise.out.program import program
+from lossmith.advise.tell import describe
 from lossmith.algebra.decision import CostMatrix, ErrorCosts, Rule, UnderOver, costs_from, rule_to_dict, zero_one
 from lossmith.errors import DataError
 from lossmith.report.html import page

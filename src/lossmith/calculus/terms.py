@@ -101,7 +101,9 @@ def _folded(number: Node, product: Node) -> Node:
 
 def _is_quotient(node: Node) -> bool:
     """Whether a varying factor holds a quotient: a number joins it before a huge factor does, whose double overflows."""
-    return (node.op == "divide" and not _is_scale(node)) or (node.op == "multiply" and any(map(_is_quotient, node.args)))
+    return (node.op == "divide" and not _is_scale(node)) or (
+        node.op == "multiply" and any(map(_is_quotient, node.args))
+    )
 
 
 def _is_scale(node: Node) -> bool:

@@ -130,7 +130,9 @@ def as_numbers(definition: Definition, name: str, values: Any) -> Array:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ArgumentError("LM210", f"{definition.name}: {name} must be an array, found rows of unequal length.") from None
+        raise ArgumentError(
+            "LM210", f"{definition.name}: {name} must be an array, found rows of unequal length."
+        ) from None
     if array.dtype.kind not in "fiub":
         raise ArgumentError("LM210", f"{definition.name}: {name} must hold numbers, found {array.dtype} values.")
     return array

@@ -8,13 +8,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.compare import Comparison, compare
-from lossmith.advise.measure import Measure, by_cost, raw_for
-from lossmith.advise.picture import pictures
-from lossmith.advise.shortlist import Candidate
-from lossmith.advise.split import Split
-from lossmith.advise.train import Prediction, Trained
-from lossmith.advise.verdict import Telling, say
+from lossmith.advise.judge.compare import Comparison, compare
+from lossmith.advise.judge.measure import Measure, by_cost, raw_for
+from lossmith.advise.judge.split import Split
+from lossmith.advise.models.shortlist import Candidate
+from lossmith.advise.models.train import Prediction, Trained
+from lossmith.advise.tell.picture import pictures
+from lossmith.advise.tell.verdict import Telling, say
 from lossmith.algebra.decision import AsIs, CostMatrix, ErrorCosts, Shift, UnderOver, zero_one
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lossmith.advise.row import DATE_READINGS, MISSING_WORDS, MONTHS, NUMBER_READINGS, TRUTH_WORDS
+from lossmith.advise.data.row import DATE_READINGS, MISSING_WORDS, MONTHS, NUMBER_READINGS, TRUTH_WORDS
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
-from lossmith.advise.train import Trained
+from lossmith.advise.judge.compare import Comparison, Judged, shown, shown_gap
+from lossmith.advise.models.train import Trained
 from lossmith.algebra.decision import rule_to_dict
 from lossmith.report.words import loss_words, number, rule_words, typical, way_words, with_margin
 

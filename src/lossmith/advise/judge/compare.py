@@ -14,11 +14,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.decide import MATTERS, Decision
-from lossmith.advise.interval import margin, mean_and_error
-from lossmith.advise.measure import Measure
-from lossmith.advise.split import Split
-from lossmith.advise.train import Prediction, Trained
+from lossmith.advise.judge.decide import MATTERS, Decision
+from lossmith.advise.judge.interval import margin, mean_and_error
+from lossmith.advise.judge.measure import Measure
+from lossmith.advise.judge.split import Split
+from lossmith.advise.models.train import Prediction, Trained
 from lossmith.algebra.decision import AsIs, Rule
 
 Floats = NDArray[np.float64]

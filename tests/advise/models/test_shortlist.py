@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import lossmith as ls
-from lossmith.advise.profile import Profile, profile
-from lossmith.advise.shortlist import ROWS, shortlist
+from lossmith.advise.look.profile import Profile, profile
+from lossmith.advise.models.shortlist import ROWS, shortlist
 from lossmith.errors import DataError
 
 RNG = np.random.default_rng(3)

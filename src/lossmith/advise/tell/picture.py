@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.compare import shown_gap
-from lossmith.advise.train import Trained
-from lossmith.advise.verdict import Telling
+from lossmith.advise.judge.compare import shown_gap
+from lossmith.advise.models.train import Trained
+from lossmith.advise.tell.verdict import Telling
 from lossmith.algebra.decision import AsIs, ErrorCosts, Rule, Shift, Threshold, UnderOver, act, cost_per_row
 from lossmith.report.record import Picture, Series
 from lossmith.report.words import loss_words

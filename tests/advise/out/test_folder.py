@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lossmith.advise import folder as module
-from lossmith.advise.folder import choose_folder, safe_name, write_folder
+from lossmith.advise.out import folder as module
+from lossmith.advise.out.folder import choose_folder, safe_name, write_folder
 from lossmith.errors import DataError
 
 STUDY = {"study.json": '{"what": "lossmith study"}', "a.txt": "지연"}

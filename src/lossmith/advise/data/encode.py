@@ -2,7 +2,7 @@
 
 Comes in: a `Table` and the numbers of its fit rows; later any frame with the same columns. Goes out: an `Encoding`
 (plain data, JSON-able) and matrices. LightGBM sees nothing else: it ends the whole process on polars or Arrow frames
-with texts, categories or dates. `lossmith.advise.row` does the same to single raw rows with NumPy alone.
+with texts, categories or dates. `lossmith.advise.data.row` does the same to single raw rows with NumPy alone.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise import row
-from lossmith.advise.columns import dates_from_text, numbers_from_text, stripped, truths_from_text
-from lossmith.advise.table import Table
+from lossmith.advise.data import row
+from lossmith.advise.data.columns import dates_from_text, numbers_from_text, stripped, truths_from_text
+from lossmith.advise.data.table import Table
 from lossmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Feature:
     """One column of the table: `kind` is number, boolean, category or date.
 
     `levels` are the kept categories (their position is the code), or the numbers made of a date (`DATE_PARTS` of
-    `lossmith.advise.row`); `reading` says how a text of this column is understood.
+    `lossmith.advise.data.row`); `reading` says how a text of this column is understood.
     """
 
     name: str
@@ -94,7 +94,7 @@ def make_encoding(table: Table, fit_rows: NDArray[np.int64] | NDArray[np.bool_])
     time column, what only grows with time. Raises `DataError` LM510 if nothing is left.
 
     >>> import polars as pl
-    >>> from lossmith.advise.table import read_table
+    >>> from lossmith.advise.data.table import read_table
     >>> frame = pl.DataFrame({"city": ["Seoul", "Busan"] * 20, "y": [float(i) for i in range(40)]})
     >>> table = read_table(frame, target="y")
     >>> encode(make_encoding(table, np.arange(30)), table.frame).matrix[:3, 0].tolist()

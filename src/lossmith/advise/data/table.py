@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.columns import Column, typed
-from lossmith.advise.extra import need_extra
-from lossmith.advise.row import MISSING_WORDS
-from lossmith.advise.text_file import read_text_file, refuse_repeated_names
+from lossmith.advise.data.columns import Column, typed
+from lossmith.advise.data.extra import need_extra
+from lossmith.advise.data.row import MISSING_WORDS
+from lossmith.advise.data.text_file import read_text_file, refuse_repeated_names
 from lossmith.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Table:
     `frame` keeps the order of the rows as read; its columns are Float64, Int64, Boolean, String, Date or Datetime
     (no time zone). `features` are the columns a model may use (never the target; the time column is among them).
     `left_out` names columns that cannot be used, each with the reason as a sentence part. `readings` says how the
-    text of a column was understood (see the tables of `lossmith.advise.row`), so that a later row is understood alike.
+    text of a column was understood (see the tables of `lossmith.advise.data.row`), so that a later row is understood alike.
     `notes` are whole sentences for the first screen. `row_numbers` are the numbers (from 1) of the kept rows as read.
     """
 

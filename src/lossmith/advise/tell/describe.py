@@ -10,15 +10,15 @@ from typing import Final
 
 import numpy as np
 
-from lossmith.advise.compare import Comparison, Judged, shown, shown_gap
-from lossmith.advise.encode import Encoding
-from lossmith.advise.picture import pictures
-from lossmith.advise.profile import Profile
-from lossmith.advise.shortlist import Candidate
-from lossmith.advise.split import Split
-from lossmith.advise.table import Table
-from lossmith.advise.train import Trained
-from lossmith.advise.verdict import Telling, say, say_other, say_wrong
+from lossmith.advise.data.encode import Encoding
+from lossmith.advise.data.table import Table
+from lossmith.advise.judge.compare import Comparison, Judged, shown, shown_gap
+from lossmith.advise.judge.split import Split
+from lossmith.advise.look.profile import Profile
+from lossmith.advise.models.shortlist import Candidate
+from lossmith.advise.models.train import Trained
+from lossmith.advise.tell.picture import pictures
+from lossmith.advise.tell.verdict import Telling, say, say_other, say_wrong
 from lossmith.algebra.decision import (
     AsIs,
     CheapestClass,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.names import natural_order, positive_class, unit_of
-from lossmith.advise.table import Table, read_table
+from lossmith.advise.data.names import natural_order, positive_class, unit_of
+from lossmith.advise.data.table import Table, read_table
 from lossmith.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:

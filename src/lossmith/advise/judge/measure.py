@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.decide import Decision, choose_rule, fit_rule
-from lossmith.advise.shortlist import Candidate
-from lossmith.advise.train import Prediction
+from lossmith.advise.judge.decide import Decision, choose_rule, fit_rule
+from lossmith.advise.models.shortlist import Candidate
+from lossmith.advise.models.train import Prediction
 from lossmith.algebra.decision import (
     AsIs,
     CostMatrix,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lossmith.advise.decide import choose_rule, fit_rule
-from lossmith.advise.interval import margin, mean_and_error
+from lossmith.advise.judge.decide import choose_rule, fit_rule
+from lossmith.advise.judge.interval import margin, mean_and_error
 from lossmith.algebra.decision import AsIs, CheapestClass, CostMatrix, ErrorCosts, Shift, Threshold, UnderOver, zero_one
 
 RNG = np.random.default_rng(0)

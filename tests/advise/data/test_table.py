@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossmith.advise.columns import typed
-from lossmith.advise.table import Table, read_table
+from lossmith.advise.data.columns import typed
+from lossmith.advise.data.table import Table, read_table
 from lossmith.errors import DataError
 
 N = 24

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossmith.advise import encode as encoding_module
-from lossmith.advise.columns import dates_from_text, numbers_from_text
-from lossmith.advise.encode import Encoding, encode, from_dict, make_encoding, standalone
-from lossmith.advise.row import DATE_READINGS, NUMBER_READINGS, date_from_text, number_from_text
-from lossmith.advise.table import Table, read_table
+from lossmith.advise.data import encode as encoding_module
+from lossmith.advise.data.columns import dates_from_text, numbers_from_text
+from lossmith.advise.data.encode import Encoding, encode, from_dict, make_encoding, standalone
+from lossmith.advise.data.row import DATE_READINGS, NUMBER_READINGS, date_from_text, number_from_text
+from lossmith.advise.data.table import Table, read_table
 from lossmith.errors import DataError
 
 N = 600
@@ -215,9 +215,9 @@ def test_lightgbm_survives_texts_categories_and_dates() -> None:
     """LightGBM ends the whole process (no exception) on such frames, so a child process is asked."""
     code = """
 import numpy as np, lightgbm
-from tests.advise.test_encode import messy, learned
-from lossmith.advise.encode import encode
-from lossmith.advise.table import read_table
+from tests.advise.data.test_encode import messy, learned
+from lossmith.advise.data.encode import encode
+from lossmith.advise.data.table import read_table
 frame = messy()
 for source in (frame, frame.to_arrow()):
     table = read_table(source, target="y")

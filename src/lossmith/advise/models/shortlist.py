@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lossmith.advise.profile import Profile
+from lossmith.advise.look.profile import Profile
 from lossmith.errors import DataError, did_you_mean
 from lossmith.report.words import number
 
@@ -180,7 +180,7 @@ def shortlist(profile: Profile, cost: Mapping[str, float] | None = None) -> tupl
     kind of target cannot have.
 
     >>> import polars as pl
-    >>> from lossmith.advise.profile import profile
+    >>> from lossmith.advise.look.profile import profile
     >>> found = profile(pl.DataFrame({"x": range(3, 33), "y": [i - 14.5 for i in range(30)]}), target="y")
     >>> [c.loss_name for c in shortlist(found, {"under": 5, "over": 1})]
     ['squared_error', 'quantile', 'expectile', 'absolute_error', 'huber']

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lossmith.advise.encode import standalone
+from lossmith.advise.data.encode import standalone
 
 HEAD = '''"""Predict with the model of a study. Needs Python 3.10 or newer, lightgbm and numpy; nothing else.
 

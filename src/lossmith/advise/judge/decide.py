@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.interval import mean_and_error
+from lossmith.advise.judge.interval import mean_and_error
 from lossmith.algebra.decision import (
     CostMatrix,
     Costs,

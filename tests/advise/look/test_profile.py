@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossmith.advise.names import unit_of
-from lossmith.advise.profile import Profile, profile
-from lossmith.advise.shortlist import shortlist
+from lossmith.advise.data.names import unit_of
+from lossmith.advise.look.profile import Profile, profile
+from lossmith.advise.models.shortlist import shortlist
 from lossmith.errors import DataError
 
 RNG = np.random.default_rng(7)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.encode import Encoded
-from lossmith.advise.shortlist import Candidate
-from lossmith.advise.split import Split
+from lossmith.advise.data.encode import Encoded
+from lossmith.advise.judge.split import Split
+from lossmith.advise.models.shortlist import Candidate
 
 if TYPE_CHECKING:
     from lossmith.loss import Loss

@@ -1,7 +1,7 @@
 """From raw rows to numbers with NumPy alone: this file's text is embedded, as it is, in a study's `predict.py`.
 
 Comes in: an encoding as plain data (read from JSON) and rows as dicts, column name to Python value or text. Goes out:
-the float64 matrix that `lossmith.advise.encode.encode` makes of the same rows. It imports nothing of Lossmith and
+the float64 matrix that `lossmith.advise.data.encode.encode` makes of the same rows. It imports nothing of Lossmith and
 never runs what it reads. The tables of how text is understood live here, so that both sides share them.
 """
 

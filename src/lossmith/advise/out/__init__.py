@@ -1,0 +1,1 @@
+"""What a study leaves behind: texts come in, a folder that works without Lossmith goes out."""
