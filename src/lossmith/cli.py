@@ -22,37 +22,84 @@ NO_SPACE: Final = (
 )
 
 
+Data = Annotated[str, typer.Argument(help="A Parquet or CSV file, or a folder of Parquet files.", metavar="DATA")]
+Target = Annotated[str, typer.Option(help="The column to predict.")]
+Cost = Annotated[
+    str | None,
+    typer.Option(
+        help="What errors cost you. For a number, per unit predicted too low and too high: "
+        '"under=5, over=1". For two classes, per missed positive and per false alarm: '
+        '"false_negative=20, false_positive=1" (a column may stand for a number). For more classes a CSV file with a '
+        'matrix: true classes in rows, decided ones in columns. Add "column=NAME" where errors cost differently by row.'
+    ),
+]
+Estimate = Annotated[
+    str | None,
+    typer.Option(help="What a prediction shall be: mean, median, quantile=0.9, quantile=0.1,0.5,0.9 or probability."),
+]
+Time = Annotated[str | None, typer.Option(help="A date or time column: learn from the past, compare on the future.")]
+Group = Annotated[
+    str | None,
+    typer.Option(help="A column of groups (customers, patients): none is both learned from and compared."),
+]
+Weight = Annotated[str | None, typer.Option(help="A column that says how much each row counts.")]
+Identity = Annotated[str | None, typer.Option("--id", help="A column that names the rows; never a feature.")]
+Drop = Annotated[list[str] | None, typer.Option(help="A column to leave out. Can be repeated.")]
+Loss = Annotated[
+    list[str] | None,
+    typer.Option(help='A loss to try as well, by name or as a formula: "where(y>z, 5, 1)*abs(y-z)". Can be repeated.'),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="What the target is, where it is recognised wrongly: real, positive, nonnegative, count, fraction, "
+        "binary, class or ordinal."
+    ),
+]
+Positive = Annotated[str | None, typer.Option(help="Of two classes, the one that counts as positive.")]
+Test = Annotated[str | None, typer.Option(help="A file of rows to compare on; nothing is learned from them.")]
+Model = Annotated[
+    str | None, typer.Option(help="boosted (trees of LightGBM) or linear; by default linear up to 500 rows.")
+]
+Rows = Annotated[
+    int | None, typer.Option(help="The most rows to learn from, drawn at random; all others are compared.")
+]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which no new fold is begun.")]
+Encoding = Annotated[str | None, typer.Option(help="The text encoding of a CSV file, for example cp949.")]
+Out = Annotated[str | None, typer.Option(help="The folder to write. By default study-COLUMN.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the folder, if it holds a study.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A sample and few rounds: a first look.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same study.")]
+
+
 def study(
-    data: Annotated[str, typer.Argument(help="A Parquet or CSV file.", metavar="DATA")],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
-    time: Annotated[
-        str | None, typer.Option(help="A date or time column: learn from the past, compare on the future.")
-    ] = None,
-    cost: Annotated[
-        str | None,
-        typer.Option(
-            help="What errors cost you. For a number, per unit predicted too low and too high: "
-            '"under=5, over=1". For two classes, per missed positive and per false alarm: '
-            '"false_negative=20, false_positive=1".'
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="What the target is, where it is recognised wrongly: real, positive, nonnegative, count, fraction, "
-            "binary or class."
-        ),
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="The text encoding of a CSV file, for example cp949.")] = None,
-    out: Annotated[str | None, typer.Option(help="The folder to write. By default study-COLUMN.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder, if it holds a study.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A sample and few rounds: a first look.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same study.")] = 0,
+    data: Data,
+    target: Target,
+    cost: Cost = None,
+    estimate: Estimate = None,
+    time: Time = None,
+    group: Group = None,
+    weight: Weight = None,
+    id: Identity = None,
+    drop: Drop = None,
+    loss: Loss = None,
+    kind: Kind = None,
+    positive: Positive = None,
+    test: Test = None,
+    model: Model = None,
+    rows: Rows = None,
+    time_limit: TimeLimit = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    force: Force = False,
+    quick: Quick = False,
+    seed: Seed = 0,
 ) -> None:
     """Find out which loss, and which decision, pays on your data.
 
-    Trains the same model under 4 to 6 losses, compares them on rows that none has seen, prints the verdict, and writes
-    a folder with the page (index.html), the model, and a predict.py that runs without Lossmith.
+    Trains the same model under several losses, gives each its best decision rule, compares them on rows that none has
+    seen, prints the verdict, and writes a folder with the page (index.html), the model, and a predict.py that runs
+    without Lossmith.
     """
     from lossmith.advise.out.folder import choose_folder
     from lossmith.advise.study import study as run
@@ -61,8 +108,9 @@ def study(
     folder = choose_folder(out, target, force=force)
     with progress() as step:
         found = run(
-            data, target=target, time=time, cost=cost, kind=kind, encoding=encoding, out=folder, force=force,
-            quick=quick, seed=seed, step=step,
+            data, target=target, time=time, group=group, weight=weight, id=id, drop=drop or (), cost=cost,
+            estimate=estimate, kind=kind, positive=positive, loss=loss or (), test=test, model=model, rows=rows,
+            time_limit=time_limit, encoding=encoding, out=folder, force=force, quick=quick, seed=seed, step=step,
         )  # fmt: skip
     print(found)
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import lossmith as ls
+from lossmith.algebra.decision import AsIs, Corrected, Threshold, act
+from lossmith.algebra.reweight import class_weights, undone
 from lossmith.errors import LossmithError
 
 RNG = np.random.default_rng(41)
@@ -105,3 +107,49 @@ def test_a_row_of_class_weight_zero_is_absent() -> None:
     raw = RAW.copy()
     raw[Y == 1] = np.nan
     assert loss.value(Y, raw) == loss.value(Y[Y != 1], raw[Y != 1])
+
+
+# The way back -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights"),
+    [
+        (ls.get("binary_cross_entropy"), (1.0, 1.0)),
+        (ls.get("brier"), (1.0, 1.0)),
+        (ls.get("binary_cross_entropy").reweight({0: 0.5, 1: 10.0}), (0.5, 10.0)),
+        (ls.get("focal", gamma=0.0, alpha=0.8), (1.0, 4.0)),
+        (ls.get("focal", gamma=0.0, alpha=0.75).reweight([2.0, 1.0]), (2.0, 3.0)),
+        (ls.parse("-20*y*log(p) - (1-y)*log(1-p)", target="binary", link="sigmoid"), (1.0, 20.0)),
+        (ls.parse("0.5*where(y > 0, 7, 1) * (y - p)**2", target="binary", link="sigmoid"), (1.0, 7.0)),
+        (ls.get("focal", gamma=2.0), None),
+        (ls.get("binary_cross_entropy").reweight(by="amount"), None),
+    ],
+)
+def test_the_weights_that_a_loss_holds_are_read_from_it(loss: ls.Loss, weights: tuple[float, float] | None) -> None:
+    assert class_weights(loss.definition, dict(loss.parameters)) == weights
+
+
+def test_the_weights_of_several_classes_and_of_the_training_set() -> None:
+    assert class_weights(ls.get("ce").reweight([1.0, 5.0, 0.25]).definition, classes=3) == (1.0, 5.0, 0.25)
+    fitted = ls.get("ce").reweight("balanced").fit(Y)
+    assert class_weights(fitted.definition, classes=3) == pytest.approx(20 / (3 * np.bincount(Y)), rel=1e-15)
+    with pytest.raises(LossmithError, match="LM284"):
+        class_weights(ls.get("ce").reweight("balanced").definition, classes=3)
+
+
+@pytest.mark.parametrize("weight", [20.0, 0.1])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_undoing_the_weights_of_the_best_constant_gives_the_share(weight: float, share: float) -> None:
+    y = (np.arange(1_000) < 1_000 * share).astype(float)
+    loss = ls.get("binary_cross_entropy").reweight({0: 1.0, 1: weight})
+    constant = loss.predict(np.array([float(loss.best_constant(y))]))
+    assert constant[0] != pytest.approx(share, rel=0.05)
+    back = act(undone(class_weights(loss.definition)), constant)
+    assert back[0] == pytest.approx(share, rel=1e-12)  # the constant is exact to some bits; 1 - p cancels by 200
+
+
+def test_no_weights_need_no_way_back() -> None:
+    assert undone(None, Threshold(0.5)) == Threshold(0.5)
+    assert undone((2.0, 2.0)) == AsIs()
+    assert undone((1.0, 2.0), Threshold(0.5)) == Corrected((1.0, 2.0), Threshold(0.5))

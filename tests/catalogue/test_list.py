@@ -35,6 +35,17 @@ PROMISED: dict[str, dict[str, float]] = {
     "brier": {},
     "distribution_cross_entropy": {},
     "kl_divergence": {},
+    "gaussian": {"scale": 1.0},
+    "laplace": {"scale": 1.0},
+    "student_t": {"degrees": 4.0, "scale": 1.0},
+    "logistic": {"scale": 1.0},
+    "log_normal": {"sigma": 1.0},
+    "gamma_likelihood": {"shape": 1.0},
+    "tweedie": {"power": 1.5},
+    "poisson_likelihood": {},
+    "negative_binomial": {"dispersion": 1.0},
+    "zero_inflated_poisson": {"zero": 0.25},
+    "ordinal": {},
 }
 ALIASES = {"mse": "squared_error", "mae": "absolute_error", "pinball": "quantile", "ce": "cross_entropy"}
 ALIASES |= {"bce": "binary_cross_entropy", "log_loss": "binary_cross_entropy"}
@@ -122,6 +133,10 @@ def test_names_by_target_kind() -> None:
     assert {"binary_cross_entropy", "brier", "focal", "dice", "tversky"} <= set(names("binary"))
     assert not {"poisson", "cross_entropy", "squared_error"} & set(names("binary"))
     assert "poisson" in names("count") and "gamma" not in names("count") and "squared_error" in names("count")
+    counts = {"poisson_likelihood", "negative_binomial", "zero_inflated_poisson"}
+    assert counts | {"tweedie"} <= set(names("count")) and not counts & set(names("nonnegative"))
+    assert {"log_normal", "gamma_likelihood", "tweedie"} <= set(names("positive")) and "log_normal" not in names("real")
+    assert {"ordinal", "cross_entropy"} <= set(names("ordinal")) and "ordinal" not in names("class")
     assert {"cross_entropy", "label_smoothed_cross_entropy", "softmax_focal"} <= set(names("class"))
     assert not {"focal", "kl_divergence", "huber"} & set(names("class"))
 

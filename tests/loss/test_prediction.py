@@ -83,7 +83,7 @@ def test_focal_loss_at_one_percent_does_not_start_at_the_log_odds() -> None:
 
 def test_two_heads_start_at_mean_and_log_deviation() -> None:
     y = RNG.normal(size=300) * 50 + 1000
-    case = next(c for c in CASES if c.name == "gaussian")
+    case = next(c for c in CASES if c.name == "gaussian_heads")
     found = case.loss.using("numpy").best_constant(y)
     np.testing.assert_allclose(found, [y.mean(), np.log(y.std())], rtol=1e-8)
 

@@ -239,12 +239,14 @@ def test_no_rows_and_no_weight_give_zero_and_a_connected_gradient(name: str) -> 
         "simplex": ([[0.5, 0.5]], [[0.3, 0.7]]),
     }.get(loss.target, ([1.0], [0.5]))
     none_y, none_raw = np.asarray(y)[:0], np.asarray(raw)[:0]
-    assert loss.value(none_y, none_raw) == 0.0
-    assert loss.gradient(none_y, none_raw).shape == none_raw.shape
-    assert loss.sums(none_y, none_raw).value() == 0.0
-    assert loss.value(y, raw, [0.0]) == 0.0
-    assert not loss.gradient(y, raw, [0.0]).any()
-    assert not loss.hvp(y, raw, np.ones_like(np.asarray(raw)), [0.0]).any()
+    columns = {"low": [-1.0], "high": [np.inf]} if loss.definition.declaration.columns else {}
+    none = {"columns": {key: np.zeros(0) for key in columns}}
+    assert loss.value(none_y, none_raw, **none) == 0.0
+    assert loss.gradient(none_y, none_raw, **none).shape == none_raw.shape
+    assert loss.sums(none_y, none_raw, **none).value() == 0.0
+    assert loss.value(y, raw, [0.0], columns=columns) == 0.0
+    assert not loss.gradient(y, raw, [0.0], columns=columns).any()
+    assert not loss.hvp(y, raw, np.ones_like(np.asarray(raw)), [0.0], columns=columns).any()
 
 
 def test_a_distribution_must_add_up_to_one() -> None:

@@ -47,6 +47,7 @@ def numbers(kind: str, shape: tuple[int, ...], seed: int) -> Array:
         "binary": lambda: np.resize([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0], shape),
         "class": lambda: np.resize([2, 0, 1, 1, 2], shape),
         "simplex": lambda: rng.dirichlet(np.ones(K), size=shape[:-1]),
+        "ordinal": lambda: np.resize([2, 0, 1, 1, 2], shape),
     }
     return made[kind]()
 
@@ -59,6 +60,12 @@ def _raw(shape: tuple[int, ...], seed: int) -> Array:
     return np.random.default_rng(seed).normal(size=shape) * 1.7 + 0.1
 
 
+CUTS = np.array([-np.inf, -0.75, 1.5, np.inf])
+
+# loss -> its declared extra columns, for given targets
+COLUMNS = {"ordinal": lambda y: {"low": CUTS[y], "high": CUTS[y + 1]}}
+
+
 def of_catalogue(name: str, **parameters: float) -> Case:
     """Rows for a shipped loss, by the kind of its target."""
     loss = ls.get(name, **parameters)
@@ -69,7 +76,9 @@ def of_catalogue(name: str, **parameters: float) -> Case:
     if kind == "simplex":
         given = np.random.default_rng(seed + 1).dirichlet(np.ones(K), size=N)
         return Case(name, loss, numbers("simplex", (N, K), seed), given, _weights(N))
-    return Case(name, loss, numbers(kind, (N,), seed), _raw((N,), seed + 1), _weights(N))
+    y = numbers(kind, (N,), seed)
+    columns = COLUMNS[name](y) if name in COLUMNS else {}
+    return Case(name, loss, y, _raw((N,), seed + 1), _weights(N), columns)
 
 
 @ls.define(target="real", columns=("cost",))
@@ -99,7 +108,7 @@ def normalised_focal(y, p, gamma=1.5):
 
 
 @ls.define(target="real", heads={"mean": "identity", "scale": "exp"})
-def gaussian(y, mean, scale):
+def gaussian_heads(y, mean, scale):
     return ls.log(scale) + (y - mean) ** 2 / (2 * scale**2)
 
 
@@ -119,7 +128,7 @@ def dice_per_image(y, p, smooth=1.0):
 
 
 @ls.define(target="count", link="exp")
-def negative_binomial(y, p, size=2.5):
+def negative_binomial_of_size(y, p, size=2.5):
     return (
         (y + size) * ls.log(p + size) - y * ls.log(p) - size * ls.log(size)
         + ls.lgamma(size) + ls.lgamma(y + 1) - ls.lgamma(y + size)
@@ -127,7 +136,7 @@ def negative_binomial(y, p, size=2.5):
 
 
 @ls.define(target="nonnegative", link="exp")
-def tweedie(y, p, power=1.5):
+def tweedie_of_power(y, p, power=1.5):
     return p ** (2 - power) / (2 - power) - y * p ** (1 - power) / (1 - power)
 
 
@@ -163,12 +172,12 @@ def _own() -> list[Case]:
         Case("softmax_dice", softmax_dice, numbers("class", (N,), 6), _raw((N, K), 7), _weights(N)),
         Case("sigmoid_overlap", sigmoid_overlap, numbers("binary", (N, K), 8), _raw((N, K), 9), _weights(N)),
         Case("normalised_focal", normalised_focal, binary, flat, _weights(N)),
-        Case("gaussian", gaussian, numbers("real", (N,), 10), _raw((N, 2), 11), _weights(N)),
+        Case("gaussian_heads", gaussian_heads, numbers("real", (N,), 10), _raw((N, 2), 11), _weights(N)),
         Case("spherical", spherical, numbers("class", (N,), 12), _raw((N, K), 13), _weights(N)),
         Case("exponential_survival", exponential_survival, survival, flat, _weights(N)),
         Case("dice_per_image", dice_per_image, images, _raw((2, 2, 3), 14), _weights(2)),
-        Case("negative_binomial", negative_binomial, numbers("count", (N,), 15), flat, _weights(N)),
-        Case("tweedie", tweedie, numbers("nonnegative", (N,), 16), flat, _weights(N)),
+        Case("negative_binomial_of_size", negative_binomial_of_size, numbers("count", (N,), 15), flat, _weights(N)),
+        Case("tweedie_of_power", tweedie_of_power, numbers("nonnegative", (N,), 16), flat, _weights(N)),
         Case("log_mean_exp", log_mean_exp, numbers("real", (N,), 17), flat, _weights(N)),
         Case("relative", relative, numbers("positive", (N,), 18), flat, _weights(N)),
         Case("squared_tanh", squared_tanh, numbers("real", (N,), 19), flat, _weights(N)),

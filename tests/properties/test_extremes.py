@@ -11,6 +11,7 @@ import pytest
 import lossmith as ls
 from lossmith.interpret import BALLS, interpret
 from tests.properties import oracle
+from tests.properties.cases import COLUMNS
 
 # two numbers of the largest size and a label still add up and multiply in float64
 SIZES = (
@@ -39,7 +40,10 @@ TARGETS = {
     "positive": (1e-3, 1.0, 1e4),
     "count": (0.0, 1.0, 5.0, 1e4),
     "binary": (0.0, 0.25, 1.0),
+    "ordinal": (0.0, 1.0, 2.0),
 }
+# log densities: at a perfect prediction they are the logarithm of the density's top
+NORMALISED = ("gaussian", "laplace", "student_t", "logistic", "ordinal")
 CASES = [
     *((name, {}) for name in ls.names()),
     ("focal", {"gamma": 0.0}),
@@ -72,6 +76,10 @@ def rows_for(loss: Any, dtype: Any) -> tuple[Any, Any]:
     return pairs[:, 0], pairs[:, 1].astype(dtype)
 
 
+def columns_for(loss: Any, y: Any) -> Any:
+    return COLUMNS[loss.name](y.astype(int)) if loss.name in COLUMNS else None
+
+
 def assert_infinite_only_out_of_range(found: Any, exact: Any, dtype: Any) -> None:
     for place in np.argwhere(~np.isfinite(found)):
         ball = np.broadcast_to(exact, found.shape)[tuple(place)]
@@ -92,9 +100,11 @@ def test_no_nan_and_no_false_infinity(name: str, parameters: dict[str, float], d
             assert np.isfinite(loss.hvp(*one, np.ones_like(one[1]))).all()
         assert np.isfinite(loss.gradient(y, raw)).all()
         return
-    rows = oracle.rows_of(loss, y, raw)
+    columns = columns_for(loss, y)
+    rows = oracle.rows_of(loss, y, raw, columns=columns)
     found = loss.expressions
-    computed = [loss.per_example(y, raw), *loss.per_example_gradient_and_hessian(y, raw)]
+    pair = loss.per_example_gradient_and_hessian(y, raw, columns=columns)
+    computed = [loss.per_example(y, raw, columns=columns), *pair]
     nodes = [found.per_example, found.gradient[0], found.hessian[0]]
     for array, node in zip(computed, nodes, strict=True):
         bad = ~np.isfinite(array.reshape(len(y), -1)).all(axis=1)
@@ -129,6 +139,7 @@ def test_a_perfect_prediction_costs_nothing_and_is_no_nan(name: str, parameters:
     if loss.target in ("positive", "count", "nonnegative") or name in (
         "label_smoothed_cross_entropy",
         "distribution_cross_entropy",
+        *NORMALISED,
     ):
         pytest.skip("a loss of this kind does not have its least value at 0")
     y, raw = {

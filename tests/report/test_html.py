@@ -1,75 +1,37 @@
-"""The page of a study: whole, offline, and safe against any text that the data may hold."""
+"""The page of a study: whole, offline, in order, and safe against any text that the data may hold."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from lossmith.report.html import PLOTS_FILE, html, page
-from lossmith.report.record import (
-    Comparison,
-    Data,
-    Grid,
-    LossRow,
-    Picture,
-    Reproduce,
-    Row,
-    Series,
-    StudyRecord,
-    is_study,
-    to_data,
-    to_json,
-)
-from lossmith.report.text import columns, screen
-from lossmith.report.words import number, way_words, with_margin
+from lossmith.report.record import StudyRecord, Table, is_study, to_data, to_json
+from lossmith.report.summary import summary_html
+from tests.report.examples import EXAMPLES, NOTES, delays, disease, nothing, ratings
 
 EVIL = "</script><script>alert(1)</script>"
+NAMES = (EVIL, "<script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "a & b < c", "' onmouseover='alert(1)")
+FIXED = ("role", "answer", "style", "version", "what")
+"""Fields that hold words of the record, not of the data."""
 
 
-def record(name: str = "delay") -> StudyRecord:
-    """A small study in which `name` is the target, a class, a column and a reason."""
-    row = Row(
-        f"squared error {name}",
-        "default",
-        "l",
-        "+ 2",
-        {"rule": "shift", "amount": 2.0},
-        name,
-        4.0,
-        0.5,
-        0.0,
-        0.0,
-        True,
-        False,
-    )
-    worse = replace(row, label="constant", role="constant", mean=float("inf"), margin=float("nan"), chosen=False)
-    series = Series(name, "line", (0.0, 1.0), (1.0, float("nan")))
-    dots = Series(name, "dots", (0.0,), (1.0,), (0.1,))
-    return StudyRecord(
-        target=name,
-        kind="real",
-        kind_reason=name,
-        cost="",
-        verdict=(f"Keep it for {name}.", name),
-        data=Data(name, 100, 7, 0, 60, 20, 20, "at random: 60 %", "row by row"),
-        comparison=Comparison("cost per row", name, name, (worse, row), 1),
-        grid=Grid((name,), (name,), ((float("inf"),),), (0,)),
-        losses=(LossRow(name, "squared_error", {"level": 0.5}, name, "(y - z)**2 < 1", True, 12, 0.5),),
-        recommended={"label": name, "loss": "squared_error", "parameters": {}, "rule": {"rule": "as_is"}},
-        columns=((name, "number"),),
-        left_out=((name, name),),
-        target_facts=(("mean", name),),
-        notes=(name,),
-        pictures=(
-            Picture("compare", name, name, name, name, (dots,), ((1.0, name),)),
-            Picture("curve", name, name, name, name, (series,), ((1.0, name),)),
-        ),
-        reproduce=Reproduce(f"lossmith study {name}", 0, False, 1.5, {"numpy": "2"}),
-    )
+def spoiled(value: Any, name: str) -> Any:
+    """The same record with every text replaced by `name`, wherever a text of the data may stand."""
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in FIXED}
+        return replace(value, **{key: spoiled(item, name) for key, item in kept.items()})  # type: ignore[type-var]
+    if isinstance(value, tuple):
+        return tuple(spoiled(item, name) for item in value)
+    if isinstance(value, dict):
+        return {key: spoiled(item, name) for key, item in value.items()}
+    return name if isinstance(value, str) else value
 
 
 class Elements(HTMLParser):
@@ -93,93 +55,171 @@ def read(text: str) -> Elements:
     return elements
 
 
-@pytest.mark.parametrize("name", [EVIL, "<script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "a & b < c"])
-def test_no_text_of_the_data_becomes_markup(name: str) -> None:
-    evil, plain = read(html(record(name))), read(html(record("delay")))
-    assert [tag for tag, _ in evil.opened] == [tag for tag, _ in plain.opened]
-    assert all(not key.startswith("on") for _, attributes in evil.opened for key in attributes)
-    assert name in "".join(evil.text)
+def figures(text: str) -> list[str]:
+    return re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+
+
+def strict(text: str) -> Any:
+    """JSON as browsers read it: NaN and Infinity are errors."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_of_the_data_becomes_markup(name: str, build: Any) -> None:
+    for write in (html, summary_html):
+        evil, plain = read(write(spoiled(build(), name))), read(write(spoiled(build(), "a plain name")))
+        assert [tag for tag, _ in evil.opened] == [tag for tag, _ in plain.opened]
+        assert all(not key.startswith("on") for _, attributes in evil.opened for key in attributes)
+        assert name in "".join(evil.text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_places_and_links_are_never_made_of_the_data(name: str) -> None:
+    opened = read(html(spoiled(delays(), name))).opened
+    places = [value or "" for _, attributes in opened for key, value in attributes.items() if key in LINKS]
+    assert len(places) > 30
+    assert all(re.fullmatch(r"#?[a-z0-9-]+", place) or place == PLOTS_FILE for place in places)
+
+
+LINKS = ("id", "href", "src", "data-for")
 
 
 def test_plots_hold_user_text_as_text() -> None:
-    figures = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html(record(EVIL)), re.DOTALL)
-    assert len(figures) == 2
-    for text in figures:
+    found = figures(html(spoiled(delays(), EVIL)))
+    assert len(found) == 6
+    for text in found:
         assert "<" not in text
-        assert "&lt;/script&gt;" in json.dumps(json.loads(text))
+        assert "&lt;/script&gt;" in json.dumps(strict(text))
 
 
-def test_the_page_asks_no_network() -> None:
-    sources = [attributes.get(key) for _, attributes in read(html(record())).opened for key in ("src", "href")]
-    assert [source for source in sources if source] == [PLOTS_FILE]
-    assert set(page(record())) == {"index.html", PLOTS_FILE}
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+def test_plots_are_json_that_a_browser_reads(build: Any) -> None:
+    made = [strict(text) for text in figures(html(build()))]
+    assert all(set(one) == {"data", "layout"} and one["data"] for one in made)
 
 
-def test_what_would_break_a_line_of_a_terminal_becomes_a_space() -> None:
-    shown = screen(replace(record("later\nmaybe \x1b[31mred"), notes=("a\nb",)))
-    assert "\x1b" not in shown
-    assert shown.splitlines()[0] == "Keep it for later maybe  [31mred."
-    assert "Note: a b" in shown
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+def test_the_page_asks_no_network(build: Any) -> None:
+    text = html(build())
+    opened = read(text).opened
+    sources = [attributes[key] or "" for _, attributes in opened for key in ("src", "href") if key in attributes]
+    files = {PLOTS_FILE, *(name for name, _ in build().files)}
+    assert all(source.startswith("#") or source in files for source in sources)
+    assert "://" not in text and "url(" not in text and "@import" not in text
+    assert set(page(build())) == {"index.html", PLOTS_FILE}
+
+
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+def test_headings_are_in_order_and_the_contents_lead_somewhere(build: Any) -> None:
+    opened = read(html(build())).opened
+    levels = [int(tag[1]) for tag, _ in opened if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [attributes["id"] for _, attributes in opened if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    led = [href[1:] for _, attributes in opened if (href := attributes.get("href") or "").startswith("#")]
+    assert len(led) >= 5 and set(led) <= set(ids)
+
+
+@pytest.mark.parametrize("build", EXAMPLES.values(), ids=EXAMPLES)
+def test_every_picture_says_what_it_shows(build: Any) -> None:
+    opened = read(html(build())).opened
+    plots = {a["id"]: a for _, a in opened if a.get("class") == "plot"}
+    assert set(plots) == {a["data-for"] for _, a in opened if a.get("class") == "figure-data"}
+    assert all(a["role"] == "img" and len(a["aria-label"] or "") > 30 for a in plots.values())
+
+
+def test_the_verdict_is_the_heading_and_the_answer_comes_before_the_evidence() -> None:
+    text = html(delays())
+    assert re.search(r"<h1[^>]*>([^<]*)</h1>", text).group(1) == delays().verdict[0]  # type: ignore[union-attr]
+    answer, evidence = text.split("<main>")
+    shown = "".join(read(answer).text)
+    for said in (*delays().verdict, "python predict.py DATA.csv > predictions.csv", "20 % less", "8.86 ± 0.28 less"):
+        assert said in shown
+    assert "<table" not in answer and "<table" in evidence
+
+
+def test_few_notes_stand_open_and_more_are_counted() -> None:
+    few, many = html(replace(delays(), notes=NOTES[:3])), html(delays())
+    assert "more notes" not in few and all(note in few for note in NOTES[:3])
+    assert "5 more notes" in many and all(note in many for note in NOTES)
+    assert many.index(NOTES[1]) < many.index("5 more notes") < many.index(NOTES[2])
+
+
+def test_rows_whose_difference_counts_are_marked() -> None:
+    text = html(delays())
+    table = text[text.index('<table class="ways">') :]
+    table = table[: table.index("</table>")]
+    rows = delays().comparison.rows
+    assert table.count("clearly less<") + table.count("clearly less ") == sum(
+        r.counts and r.difference < 0 for r in rows
+    )
+    assert table.count(">no clear difference") == 1 and table.count(">clearly more") == 1
+    assert table.count("advised</span>") == 1 and "not defined" in table
+
+
+def test_the_gain_is_drawn_in_its_parts() -> None:
+    text = html(delays())
+    assert "82 % (37.01)" in text and ">18 %" in text and "100 % (35.42)" in text
+    assert 'style="width:82.0%"' in text
+    assert 'style="width:0.0%"' in html(disease())
+    assert "Where the gain comes from" not in html(ratings())
+
+
+def test_without_a_difference_nothing_is_gained() -> None:
+    assert "Nothing else is clearly better" in html(ratings())
+    assert 'class="pair"' not in html(ratings()) and 'class="pair"' in html(delays())
 
 
 def test_a_constant_is_advised_without_a_model() -> None:
-    made = record()
-    advised = made.comparison.rows[0]
-    rows = (replace(advised, chosen=True, mean=1.0, margin=0.5), replace(made.comparison.rows[1], chosen=False))
-    constant = replace(made, comparison=replace(made.comparison, rows=rows))
-    assert "No model is advised" in html(constant)
-    assert "should you want a model all the same" in screen(constant, "here")
-    assert "No model is advised" not in html(made)
+    assert "No model is advised" in html(nothing())
+    assert "No model is advised" not in html(ratings())
+    assert "DATA.csv" not in html(nothing()).split("<main>")[0]
 
 
-def test_the_verdict_is_the_heading_and_the_first_line() -> None:
-    assert re.search(r"<h1>([^<]*)</h1>", html(record())).group(1) == "Keep it for delay."  # type: ignore[union-attr]
-    assert screen(record()).splitlines()[0] == "Keep it for delay."
+def test_long_tables_wait_to_be_opened() -> None:
+    made = delays()
+    table = Table("Many", "", ("n", "text"), tuple((i, f"row {i}") for i in range(13)))
+    sections = (*made.sections, replace(made.sections[-1], tables=(table,)))
+    assert "<summary>13 rows</summary>" in html(replace(made, sections=sections))
+    assert "<summary>13 rows</summary>" not in html(made)
 
 
-def test_rows_without_a_target_are_counted_on_the_first_screen() -> None:
-    assert "7 left out because delay is missing" in screen(record())
+def test_whole_parts_are_told_in_words_before_they_are_opened() -> None:
+    text = html(delays())
+    summaries = re.findall(r"<summary><h2>(.*?)</h2> <span[^>]*>(.*?)</span>", text)
+    assert ("Which noise does it look like?", delays().sections[5].sentences[0]) in summaries
+    assert text.count(delays().sections[5].sentences[0]) == 1
+
+
+def test_a_closed_part_without_sentences_says_what_it_is() -> None:
+    made = delays()
+    bare = tuple(replace(section, sentences=()) for section in made.sections)
+    text = html(replace(made, sections=bare))
+    assert text.count("summary-lead") == html(made).count("summary-lead") > 3
+    assert "how hard the error pulls" in text
+
+
+def test_the_summary_for_notebooks_stands_alone() -> None:
+    for build in EXAMPLES.values():
+        opened = read(text := summary_html(build())).opened
+        assert {tag for tag, _ in opened} <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
+        assert all(key in ("style", "class", "scope") for _, attributes in opened for key in attributes)
+        shown = "".join(read(text).text)
+        assert all(said in shown for said in (*build().verdict, *(row.label for row in build().comparison.rows)))
 
 
 def test_the_record_is_plain_json_and_knows_itself() -> None:
-    data = json.loads(to_json(record()))
-    assert data == to_data(record())
-    assert (data["what"], data["version"]) == ("lossmith study", 1)
-    assert data["comparison"]["rows"][0]["mean"] is None  # infinity is "not defined"
-    assert is_study(to_json(record()))
+    made: StudyRecord = delays()
+    data = strict(to_json(made))
+    assert data == json.loads(json.dumps(to_data(made)))
+    assert (data["what"], data["version"]) == ("lossmith study", 2)
+    assert data["comparison"]["rows"][-1]["mean"] is None  # infinity is "not defined"
+    assert is_study(to_json(made))
     assert not is_study('{"what": "else"}')
     assert not is_study("no json")
-
-
-def test_tables_of_text_stay_aligned_with_wide_letters() -> None:
-    wide, narrow = (screen(record(name)).splitlines() for name in ("지연", "wait"))
-    assert [columns(line) for line in wide] == [columns(line) for line in narrow]
-    assert any(len(one) != len(other) for one, other in zip(wide, narrow, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("value", "margin", "text"),
-    [
-        (35.4183, 0.42, "35.42 ± 0.42"),
-        (0.03127, 0.0009, "0.03127 ± 0.00090"),
-        (1234567.0, 8900.0, "1,234,567 ± 8,900"),
-        (5.0, None, "5"),
-        (float("nan"), 1.0, "not defined"),
-        (-2.5, 0.5, "-2.50 ± 0.50"),
-        (0.0, None, "0"),
-    ],
-)
-def test_numbers_show_two_digits_of_their_margin(value: float, margin: float | None, text: str) -> None:
-    assert with_margin(value, margin) == text
-
-
-def test_small_and_large_numbers_are_read_back_within_a_thousandth() -> None:
-    for value in (3.0e-7, 1.234e-5, 0.098765, 1.0, 99999.5, 1.5e9):
-        assert float(number(value).replace(",", "")) == pytest.approx(value, rel=1e-3)
-
-
-def test_ways_read_like_sentences() -> None:
-    assert way_words("squared error", {"rule": "shift", "amount": -2.0}) == "squared error − 2"
-    assert way_words("log loss", {"rule": "threshold", "level": 0.5}) == "log loss, threshold 0.5"
-    assert way_words("log loss", {"rule": "threshold", "level": 0.0}) == "log loss, always yes"
-    assert way_words("squared error", {"rule": "as_is"}) == "squared error as it is"

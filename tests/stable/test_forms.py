@@ -149,3 +149,22 @@ def test_an_exponential_that_overflows_is_infinite_and_no_nan() -> None:
     with np.errstate(all="ignore"):
         found = numpy_function({X: "x", Y: "y"}, (in_plain_operations(make("exp", X * Y)),))
         assert found(np.array([[745.0], [-745.0]]), np.array([[1.0], [2.0]]), 1, 1)[0].tolist() == [[np.inf], [0.0]]
+
+
+@pytest.mark.parametrize("op", ["sigmoid", "softplus"])
+@pytest.mark.parametrize("join", ["add", "subtract"])
+def test_the_tail_of_a_large_sum_keeps_the_rounding_of_the_sum(op: str, join: str) -> None:
+    """e ** -(300.1 + 1e-9): the sum rounds, and a plain exponential multiplies that error by 300."""
+    node = make(op, make(join, X, Y))
+    x, y = np.array([-300.1, -12.3, 0.7]), np.array([1e-9, 0.1, -1.3])
+    exact = truths([node], {X: x, Y: y}, FLOAT64)[0].rounded
+    found = numpy_function({X: "x", Y: "y"}, (in_plain_operations(node),))(x[:, None], y[:, None], 1, 1)[0]
+    assert (np.abs(found - exact) <= 4 * np.spacing(np.abs(exact))).all()
+
+
+def test_a_sum_with_an_infinite_end_is_sure() -> None:
+    node = make("sigmoid", make("subtract", X, Y))
+    x, y = np.array([[0.0], [0.0], [np.nan]]), np.array([[np.inf], [-np.inf], [1.0]])
+    with np.errstate(all="ignore"):
+        found = numpy_function({X: "x", Y: "y"}, (in_plain_operations(node),))(x, y, 1, 1)[0]
+    assert found.ravel()[:2].tolist() == [0.0, 1.0] and np.isnan(found[2, 0])

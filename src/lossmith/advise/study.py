@@ -1,83 +1,33 @@
 """Which loss for this data: a table, a target and what errors cost come in, a verdict with its evidence goes out.
 
-`study` is the whole story, read downwards: read, profile, shortlist, split, encode, train, compare, say, write.
+`study` is the whole story, read downwards: prepare (read, profile, aim, split, encode), shortlist, train, compare,
+refit, say, write.
 """
 
 from __future__ import annotations
 
 import os
 import time as clock
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
-from lossmith.advise.data.encode import Encoding, encode, make_encoding
-from lossmith.advise.data.table import Table, read_table
+from lossmith.advise.found import Study, finished
 from lossmith.advise.judge.compare import compare
-from lossmith.advise.judge.measure import Measure, by_cost, by_loss
-from lossmith.advise.judge.split import Split, split_rows
-from lossmith.advise.look.profile import Profile, profile
-from lossmith.advise.models.shortlist import shortlist
-from lossmith.advise.models.train import Plan, Trained, train_all
+from lossmith.advise.judge.contender import Bench
+from lossmith.advise.judge.measure import measure_of
+from lossmith.advise.large import Large, can_stream, judged_outside, opened, with_source
+from lossmith.advise.models.plan import Plan
+from lossmith.advise.models.shortlist import MOST, shortlist
+from lossmith.advise.models.train import train_all
 from lossmith.advise.out.folder import choose_folder, write_folder
-from lossmith.advise.out.program import program
-from lossmith.advise.tell import describe
-from lossmith.algebra.decision import CostMatrix, ErrorCosts, Rule, UnderOver, costs_from, rule_to_dict, zero_one
-from lossmith.errors import DataError
-from lossmith.report.html import page
-from lossmith.report.record import StudyRecord, to_json
-from lossmith.report.text import screen
-
-if TYPE_CHECKING:
-    from lossmith.loss import Loss
+from lossmith.advise.prepare import Prepared, prepare
+from lossmith.advise.request import Request, as_tuple, checked
+from lossmith.advise.tell.found import Found, How
 
 Step = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Study:
-    """What a study found. `record` is the plain data that `study.json` holds; the rest can be used at once.
-
-    `model` is the advised LightGBM model, `rule` the decision rule that belongs to it, `loss` the loss it was trained
-    under; `predict.py` in the folder holds the encoding and the rule, and needs only LightGBM and NumPy.
-    """
-
-    record: StudyRecord
-    loss: Loss = field(repr=False)
-    model: Any = field(repr=False)
-    rule: Rule
-    encoding: Encoding = field(repr=False)
-    profile: Profile = field(repr=False)
-    file_encoding: str | None = None
-    folder: Path | None = None
-
-    @property
-    def verdict(self) -> str:
-        """The answer in one sentence."""
-        return self.record.verdict[0]
-
-    @property
-    def files(self) -> dict[str, str]:
-        """The files of the study by name, as text."""
-        return {
-            **page(self.record),
-            "study.json": to_json(self.record),
-            "model.txt": self.model.model_to_string(),
-            "predict.py": program(
-                self.encoding.to_dict(),
-                rule_to_dict(self.rule),
-                columns=tuple(feature.name for feature in self.encoding.features),
-                classes=self.profile.classes,
-                file_encoding=self.file_encoding,
-            ),
-            "loss.py": self.loss.source("numpy"),
-        }
-
-    def __str__(self) -> str:
-        return screen(self.record, self.folder)
+LARGE: int = 100_000
+MOST_OF_LARGE: int = 6
 
 
 def study(
@@ -85,8 +35,19 @@ def study(
     *,
     target: str,
     time: str | None = None,
-    cost: str | Mapping[str, float] | None = None,
+    group: str | None = None,
+    weight: str | None = None,
+    id: str | None = None,
+    drop: str | Iterable[str] = (),
+    cost: Any = None,
+    estimate: str | None = None,
     kind: str | None = None,
+    positive: str | None = None,
+    loss: str | Iterable[str] = (),
+    test: Any = None,
+    model: str | None = None,
+    rows: int | None = None,
+    time_limit: float | None = None,
     encoding: str | None = None,
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -96,10 +57,21 @@ def study(
 ) -> Study:
     """Find out which loss, and which decision, pays on this data.
 
-    `data` is the path of a Parquet or CSV file, or a pandas, polars or pyarrow frame. `cost` is text or a mapping:
-    `under` and `over` per unit of a number, or `false_negative` and `false_positive` per row. With `time` the rows are
-    split in time order. A folder is written only if `out` is given (the command line names one by itself).
-    `quick` uses a sample and few rounds. `step` is told (what, share done) as the work goes on.
+    `data` is the path of a Parquet or CSV file, a folder of Parquet files, or a pandas, polars or pyarrow frame.
+
+    What to judge by: `cost` is text, a mapping or a matrix: `under` and `over` per unit of a number, `false_negative`
+    and `false_positive` per row of two classes, a matrix (true in rows, decided in columns) or its CSV file, and
+    `column=NAME` where errors cost differently by row. Or `estimate`: `mean`, `median`, `quantile=0.9` (several levels
+    parted by commas) or `probability`.
+
+    Columns: with `time` the past is learned and the future compared; rows of one `group` are never both learned from
+    and compared; `weight` says how much rows count; `id` names them; `drop` leaves columns out. `kind` and `positive`
+    overrule what the target looks like.
+
+    Models: `loss` adds losses to try, by name or as formulas; `model` is "boosted" or "linear" (the default up to 500
+    rows); `test` is a file to compare on; `rows` the most rows to learn from; `time_limit` seconds after which no fold
+    is begun; `quick` a sample and few rounds. `step` is told (what, share done) as the work goes on. A folder is written
+    only if `out` is given (the command line names one by itself).
 
     Raises `DataError` (LM5xx) and `ArgumentError` (LM2xx), one clear sentence each, before anything is written.
 
@@ -110,31 +82,47 @@ def study(
     >>> found.record.kind, found.verdict.count("delay") > 0
     ('real', True)
     """
-    command = _command(data, target, time, cost, kind, encoding, quick, seed)
-    how = describe.How(command, seed, quick, clock.perf_counter())
+    request = Request(
+        target, time, group, weight, id, as_tuple(drop), cost, estimate, kind, positive, as_tuple(loss), test, model,
+        rows, time_limit, encoding, seed, quick,
+    )  # fmt: skip
     tell, folder = step or _silent, choose_folder(out, target, force=force) if out is not None else None
-    costs = costs_from(cost) if cost is not None else None
-
-    tell("reading", 0.0)
-    table = read_table(data, target=target, time=time, encoding=encoding)
-    profiled = profile(table, kind=kind)
-    _check_costs(costs, profiled)
-    candidates = shortlist(profiled, _as_mapping(costs))
-
-    tell("splitting and encoding", 0.05)
-    split = split_rows(profiled.y, classes=len(profiled.classes), time=_time(table), seed=seed, quick=quick)
-    profiled = known_classes(profiled, split)
-    learned = make_encoding(table, split.fit)
-    encoded = encode(learned, table.frame)
-    plan = Plan(len(split.fit), len(profiled.classes), seed, quick)
-    trained = train_all(candidates, encoded, profiled.y, split, plan, _between(tell, 0.1, 0.85))
-
-    tell("comparing", 0.85)
-    comparisons = tuple(compare(by, trained, profiled.y, split) for by in _measures(costs, trained, profiled))
-    done = _study(describe.Found(table, profiled, costs, split, learned, trained, comparisons), how, encoding)
-
-    tell("writing" if folder else "done", 0.95)
+    done = run(data, checked(request), tell)
+    tell("writing" if folder else "done", 0.97)
     return replace(done, folder=write_folder(folder, done.files, force=force)) if folder else done
+
+
+def run(data: Any, request: Request, tell: Step) -> Study:
+    """Do all the work of a study, and write nothing."""
+    how = How(request.command(data), request.seed, request.quick, clock.perf_counter())
+    deadline = clock.monotonic() + request.time_limit if request.time_limit is not None else None
+    tell("reading", 0.0)
+    given = opened(data, request)
+    large = given if isinstance(given, Large) else None
+    ready = prepare(large.sample if large else given, request)
+    ready = with_source(large, ready, request) if large else ready
+    learned = len(ready.split.folds[0].fit)
+    plan = Plan(
+        learned, max(len(ready.profile.classes), 1), request.seed, request.quick, _model(ready, request), deadline
+    )
+    most = MOST if learned <= LARGE else MOST_OF_LARGE
+    candidates = shortlist(ready.profile, ready.aim, request.loss, most=most, model=plan.model)
+    tell("splitting and encoding", 0.05)
+    training = train_all(candidates, ready.material, ready.split, plan, _between(tell, 0.08, 0.8))
+
+    tell("comparing", 0.8)
+    split = replace(ready.split, folds=ready.split.folds[: training.folds])
+    bench = Bench(ready.sample, split, training.trained, ready.aim, measure_of(ready.aim, len(ready.profile.classes)))
+    found = Found(ready, bench, compare(bench), plan, failed=training.failed)
+    if large is not None and can_stream(request) and len(large.numbers) < large.source.rows:
+        telling = _between(tell, 0.8, 0.9)
+        told, outside = judged_outside(large, bench, found.comparison, ready, lambda part: telling("comparing", part))
+        found = replace(found, comparison=told, outside=outside)
+    return finished(found, how, request, _between(tell, 0.9, 0.97))
+
+
+def _model(ready: Prepared, request: Request) -> str:
+    return request.model_for(len(ready.rows.known))
 
 
 def _between(tell: Step, low: float, high: float) -> Step:
@@ -144,82 +132,3 @@ def _between(tell: Step, low: float, high: float) -> Step:
 
 def _silent(what: str, share: float) -> None:
     """Tell nobody."""
-
-
-def known_classes(profiled: Profile, split: Split) -> Profile:
-    """Leave out of the profile the classes that no row to learn from has (their rows are in no part of the split)."""
-    if not profiled.classes:
-        return profiled
-    seen = np.unique(profiled.y[split.fit])
-    if len(seen) == len(profiled.classes):
-        return profiled
-    classes = tuple(profiled.classes[int(i)] for i in seen)
-    counts = tuple(profiled.counts[int(i)] for i in seen)
-    return replace(profiled, classes=classes, counts=counts, y=np.searchsorted(seen, profiled.y).astype(np.float64))
-
-
-def _study(found: describe.Found, how: describe.How, encoding: str | None) -> Study:
-    advised = describe.recommended(found.comparisons[0]).contender
-    model, classes = found.trained[advised.model], len(found.profile.classes)
-    rule = describe.rule_in_use(advised.rule, classes)
-    return Study(describe.record(found, how), model.loss, model.booster, rule, found.encoding, found.profile, encoding)
-
-
-def _time(table: Table) -> Any:
-    return table.frame[table.time] if table.time is not None else None
-
-
-def _as_mapping(costs: UnderOver | ErrorCosts | None) -> dict[str, float] | None:
-    return dict(vars(costs)) if costs is not None else None
-
-
-def _check_costs(costs: UnderOver | ErrorCosts | None, profiled: Profile) -> None:
-    """Costs per unit need a number; costs per error need two classes."""
-    if isinstance(costs, UnderOver) and profiled.classes:
-        two = len(profiled.classes) == 2
-        raise DataError(
-            "LM531",
-            f'the costs "under" and "over" are for numbers, but {profiled.target} is a choice between classes '
-            f"({profiled.reason}). {'Give false_negative= and false_positive=' if two else 'Leave --cost out'}, "
-            "or say --kind real if it is a number.",
-        )
-    if isinstance(costs, ErrorCosts) and len(profiled.classes) != 2:
-        raise DataError(
-            "LM532",
-            f'the costs "false_negative" and "false_positive" are for two classes, but {profiled.target} is of kind '
-            f"{profiled.kind} ({profiled.reason}). Give under= and over= for a number; leave --cost out for classes.",
-        )
-
-
-def _measures(
-    costs: UnderOver | ErrorCosts | None, trained: tuple[Trained, ...], profiled: Profile
-) -> tuple[Measure, ...]:
-    """The cost first if there is one, then each loss (the default first), for classes the share of errors too."""
-    ordered = sorted(trained, key=lambda model: not model.candidate.is_default)
-    losses = tuple(by_loss(model.loss, model.candidate, describe.label(model.candidate)) for model in ordered)
-    errors = {
-        0: (),
-        2: (by_cost(ErrorCosts(1.0, 1.0), "share of wrong decisions"),),
-    }.get(len(profiled.classes), (by_cost(CostMatrix(zero_one(len(profiled.classes))), "share of wrong decisions"),))
-    first = (by_cost(costs, "cost per row"),) if costs is not None else ()
-    return (*first, *losses, *errors)
-
-
-def _command(
-    data: Any,
-    target: str,
-    time: str | None,
-    cost: str | Mapping[str, float] | None,
-    kind: str | None,
-    encoding: str | None,
-    quick: bool,
-    seed: int,
-) -> str:
-    """Return the command line that repeats this study (for a frame: with DATA in place of a path)."""
-    import shlex
-
-    path = str(data) if isinstance(data, (str, os.PathLike)) else "DATA"
-    costs = cost if isinstance(cost, str) or cost is None else ", ".join(f"{k}={v:g}" for k, v in cost.items())
-    options = {"--target": target, "--time": time, "--cost": costs, "--kind": kind, "--encoding": encoding}
-    words = ["lossmith", "study", path, *(w for key, v in options.items() if v is not None for w in (key, v))]
-    return shlex.join([*words, *(["--quick"] if quick else []), "--seed", str(seed)])

@@ -11,15 +11,19 @@ from typing import Final
 
 from lossmith.catalogue.absolute import absolute_error
 from lossmith.catalogue.activations import ACTIVATIONS, Activation, find_activation
+from lossmith.catalogue.amounts import gamma_likelihood, log_normal, tweedie
 from lossmith.catalogue.binary import binary_cross_entropy, brier, focal, weighted_focal
 from lossmith.catalogue.classes import cross_entropy, label_smoothed_cross_entropy, softmax_focal
 from lossmith.catalogue.counts import gamma, poisson
 from lossmith.catalogue.distributions import distribution_cross_entropy, kl_divergence
 from lossmith.catalogue.entry import Entry, on_probability
+from lossmith.catalogue.grades import ordinal
+from lossmith.catalogue.masses import negative_binomial, poisson_likelihood, zero_inflated_poisson
 from lossmith.catalogue.overlap import dice, tversky
 from lossmith.catalogue.quantiles import expectile, quantile
 from lossmith.catalogue.robust import huber, log_cosh
 from lossmith.catalogue.squared import half_squared_error, rmse, squared_error, sum_of_squares_half
+from lossmith.catalogue.symmetric import gaussian, laplace, logistic, student_t
 from lossmith.errors import ArgumentError, did_you_mean
 from lossmith.formula.definition import Definition
 
@@ -33,14 +37,25 @@ LOSSES: Final[tuple[Entry, ...]] = (
     Entry(log_cosh),
     Entry(quantile, aliases=("pinball",)),
     Entry(expectile),
+    Entry(gaussian),
+    Entry(laplace),
+    Entry(student_t),
+    Entry(logistic),
     Entry(poisson),
     Entry(gamma),
+    Entry(tweedie),
+    Entry(poisson_likelihood),
+    Entry(negative_binomial),
+    Entry(zero_inflated_poisson),
+    Entry(gamma_likelihood),
+    Entry(log_normal),
     Entry(binary_cross_entropy, aliases=("bce", "log_loss")),
     Entry(brier),
     Entry(focal, when_given={"alpha": weighted_focal}),
     Entry(cross_entropy, aliases=("ce",)),
     Entry(label_smoothed_cross_entropy),
     Entry(softmax_focal),
+    Entry(ordinal),
     Entry(dice),
     Entry(tversky),
     Entry(distribution_cross_entropy),
@@ -88,7 +103,7 @@ def names(target: str | None = None) -> tuple[str, ...]:
     """The names of the losses, all or those that take this kind of target, in the order of the list.
 
     >>> names("positive")[-2:]
-    ('poisson', 'gamma')
+    ('gamma_likelihood', 'log_normal')
     """
     if target is None:
         return tuple(entry.name for entry in LOSSES)

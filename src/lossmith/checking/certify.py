@@ -18,7 +18,7 @@ from lossmith.calculus.derivative import adjoints, gradient
 from lossmith.calculus.diagonal import diagonal
 from lossmith.calculus.terms import or_zero
 from lossmith.certificate import Case, Certificate, Subject, certify, exact, sum_of_sizes
-from lossmith.checking.places import Sample, batches, rows
+from lossmith.checking.places import COLUMNS, Sample, batches, rows
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import resolved
 from lossmith.formula.node import Node, symbols
@@ -42,6 +42,11 @@ VARIANTS: Final[Mapping[str, tuple[Mapping[str, Any], ...]]] = {
     "softmax_focal": ({"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 3.7}),
     "dice": ({"smooth": 0.0},),
     "tversky": ({"alpha": 0.3, "beta": 0.7},),
+    "student_t": ({"degrees": 2.5, "scale": 0.5},),
+    "tweedie": ({"power": 1.1}, {"power": 1.9}),
+    "gamma_likelihood": ({"shape": 7.5},),
+    "negative_binomial": ({"dispersion": 0.1},),
+    "zero_inflated_poisson": ({"zero": 0.75},),
 }
 """What each loss is certified with, beside its defaults."""
 HARD_AND_SOFT: Final = frozenset({"binary", "class"})
@@ -77,7 +82,7 @@ def certify_loss(
     """Measure a loss with one raw prediction and one target: about `size` rows for each output and format.
 
     `bound` is the error allowed, in units of the contract (default: what the contract says of this loss).
-    Raises `UnsupportedError` (LM320) for a loss with several heads, targets or extra columns.
+    Raises `UnsupportedError` (LM320) for a loss with several heads or targets, or extra columns of your own.
 
     >>> import lossmith as ls
     >>> found = certify_loss(ls.get("squared_error"), backends=["numpy"], dtypes=["float64"], size=50)
@@ -85,7 +90,7 @@ def certify_loss(
     [('value', True), ('gradient', True), ('hessian', True)]
     """
     declaration = loss.definition.declaration
-    if len(declaration.target) > 1 or declaration.heads or declaration.columns:
+    if len(declaration.target) > 1 or declaration.heads or (declaration.columns and loss.name not in COLUMNS):
         raise UnsupportedError(
             "LM320", f"{loss.name}: certificates cover losses with one target and one raw prediction."
         )
@@ -144,6 +149,7 @@ def leaf_values(loss: Loss, sample: Sample) -> dict[Node, Any]:
     values: dict[Node, Any] = dict(
         zip((leaves[loss.definition.declaration.target[0][0]], loss.definition.roles.raw[0]), tall, strict=True)
     )
+    values |= {leaves[name]: np.asarray(column)[:, None] for name, column in sample.columns.items()}
     return values | {leaf: loss.parameters[repr(leaf)] for leaf in symbols(resolved(loss.definition), role="parameter")}
 
 
@@ -160,14 +166,16 @@ def outputs(loss: Loss) -> Mapping[str, _Outputs]:
     body = made.per_example if part is None else part.term
     slope = or_zero(adjoints(body).get(leaf))
     return {
-        "value": _Outputs(made.per_example, body, lambda ls, s: ls.per_example(s.y_true, s.raw_prediction)),
+        "value": _Outputs(
+            made.per_example, body, lambda ls, s: ls.per_example(s.y_true, s.raw_prediction, columns=s.columns)
+        ),
         "gradient": _Outputs(made.gradient[0], slope, lambda ls, s: _derivatives(ls, s)[0]),
         "hessian": _Outputs(made.hessian[0], diagonal(slope, leaf), lambda ls, s: _derivatives(ls, s)[1]),
     }
 
 
 def _derivatives(loss: Loss, sample: Sample) -> tuple[NDArray[Any], NDArray[Any]]:
-    return loss.per_example_gradient_and_hessian(sample.y_true, sample.raw_prediction)
+    return loss.per_example_gradient_and_hessian(sample.y_true, sample.raw_prediction, columns=sample.columns)
 
 
 def _finished_value(loss: Loss, sample: Sample) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -26,10 +26,11 @@ BATCH: Final = 5
 
 @dataclass(frozen=True)
 class Sample:
-    """What is handed to a loss: `y_true` (class numbers or one-hot rows for classes) and `raw_prediction`."""
+    """What is handed to a loss: `y_true` (class numbers or one-hot rows for classes), `raw_prediction`, `columns`."""
 
     y_true: Array
     raw_prediction: Array
+    columns: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def y_matrix(self) -> Array:
@@ -59,7 +60,14 @@ CHOSEN: Final[Mapping[str, tuple[float, ...]]] = {
     "count": (0.0, 1.0, 7.0, 1e6),
     "binary": (0.0, 1.0, 0.3, 0.5, 1e-8),
     "fraction": (0.0, 1.0, 0.3, 0.5, 1e-8),
+    "ordinal": (0.0, 1.0, 2.0, 3.0),
 }
+
+CUTS: Final = np.array([-math.inf, -1.0, 0.5, 2.0, math.inf])
+COLUMNS: Final[Mapping[str, Callable[[Array], Mapping[str, Array]]]] = {
+    "ordinal": lambda y: {"low": CUTS[y.astype(np.int64)], "high": CUTS[y.astype(np.int64) + 1]},
+}
+"""The declared extra columns of a shipped loss, for given targets."""
 
 
 def targets(kind: str, fmt: Format, more: int, seed: int) -> Array:
@@ -77,14 +85,25 @@ def rows(definition: Definition, parameters: Iterable[float], fmt: Format, *, si
     link = "identity" if probability else definition.declaration.link or "identity"
     domain = DOMAINS.get(kind, REAL) if probability and kind != "binary" else (FRACTION if probability else REAL)
     ys = targets(kind, fmt, max(0, size // 400), seed)
+    made = COLUMNS.get(definition.name, _no_columns)
     parts = []
     for y in ys:
         centre = TO_RAW.get(link, _logit)(float(y))
-        kinks = [centre, *(centre + s * v for v in parameters for s in (1.0, -1.0))]
+        kinks = [centre, *(centre + s * v for v in parameters for s in (1.0, -1.0)), *_between(made(np.array([y])))]
         z = raw_points(fmt, domain, kinks=[k for k in kinks if abs(k) < fmt.largest], count=100, seed=seed)
         parts.append(_thinned(z, max(30, size // ys.size), seed))
     y = np.repeat(ys, [p.size for p in parts])
-    return [Sample(y, np.concatenate(parts))]
+    return [Sample(y, np.concatenate(parts), made(y))]
+
+
+def _no_columns(y: Array) -> dict[str, Array]:
+    return {}
+
+
+def _between(columns: Mapping[str, Array]) -> list[float]:
+    """The values of a row's extra columns, and their mean, as far as they are finite."""
+    values = [float(a[0]) for a in columns.values()]
+    return [v for v in (*values, sum(values) / max(1, len(values))) if values and math.isfinite(v)]
 
 
 def _thinned(z: Array, size: int, seed: int) -> Array:

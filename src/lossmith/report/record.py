@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-VERSION: Final = 1
+VERSION: Final = 2
+
+Answer = Literal["loss", "rule", "same", "nothing"]
+"""What a study answers: another loss pays, another rule on the usual loss pays, no difference counts, no model helps."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to answer, and what it costs on the compare rows. Differences are to the default as it is."""
+    """One way to answer, and what it costs on the compared rows. Differences are to the usual way.
+
+    `counts` says that the difference lies outside the joint interval and above half a percent of the cost.
+    """
 
     label: str
     role: str
@@ -27,13 +33,14 @@ class Row:
     margin: float
     difference: float
     difference_margin: float
+    counts: bool
     chosen: bool
     best: bool
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All ways by one measure, the simplest first. `level` is the level of the intervals."""
+    """All ways by one measure, the simplest first. `level` is that of the means, `joint_level` of all differences."""
 
     measure: str
     unit: str
@@ -41,6 +48,22 @@ class Comparison:
     rows: tuple[Row, ...]
     comparisons: int
     level: float = 0.95
+    joint_level: float = 0.99
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How far the advised way lies below the usual one: what the rule alone gets on the usual loss, and what the loss adds.
+
+    Shares are of the whole gain and add up to 1; None where there is no rule to speak of.
+    """
+
+    usual: float
+    advised: float
+    rule_alone: float | None
+    rule_share: float | None
+    loss_share: float | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +91,16 @@ class LossRow:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A small table of texts and numbers for people: a title, a sentence that says what it shows, heads, rows."""
+
+    title: str
+    caption: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
 class Series:
     """Points of one line or of one set of bars; `error` are half-widths."""
 
@@ -80,7 +113,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as data; `marks` are vertical lines (x, label)."""
+    """A plot as data; `marks` are vertical lines (x, label); `diagonal` draws the line of a perfect forecast."""
 
     name: str
     title: str
@@ -89,6 +122,36 @@ class Picture:
     y_label: str
     series: tuple[Series, ...]
     marks: tuple[tuple[float, str], ...] = ()
+    diagonal: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the evidence: a title, whole sentences, tables and pictures (by their place in this section)."""
+
+    name: str
+    title: str
+    sentences: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Something that was seen in the data: a short name, the value as text, and what it means in one sentence."""
+
+    what: str
+    value: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What some rows were used for: name of the job, how many rows (of one fold, or all), and in words."""
+
+    name: str
+    rows: int
+    words: str
 
 
 @dataclass(frozen=True)
@@ -97,13 +160,12 @@ class Data:
 
     source: str
     rows_read: int
-    missing_target: int
-    missing_time: int
-    fit: int
-    stop: int
-    compare: int
+    left_out: tuple[tuple[str, int], ...]
+    folds: int
+    jobs: tuple[Job, ...]
     how: str
-    blocks: str
+    judged: str
+    model: str
 
 
 @dataclass(frozen=True)
@@ -119,24 +181,27 @@ class Reproduce:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """Everything that a study found, as plain data."""
+    """Everything that a study found, as plain data. `sections` stand on the page in this order."""
 
     target: str
     kind: str
     kind_reason: str
     cost: str
+    answer: Answer
     verdict: tuple[str, ...]
     data: Data
     comparison: Comparison
+    gain: Gain | None
     grid: Grid
     losses: tuple[LossRow, ...]
+    sections: tuple[Section, ...]
     recommended: dict[str, Any]
     columns: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...]
-    target_facts: tuple[tuple[str, str], ...]
+    observations: tuple[Observation, ...]
     notes: tuple[str, ...]
-    pictures: tuple[Picture, ...]
     reproduce: Reproduce
+    files: tuple[tuple[str, str], ...] = ()
     what: str = "lossmith study"
     version: int = VERSION
 

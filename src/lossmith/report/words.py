@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ def number(value: float | None, margin: float | None = None) -> str:
     digits = 1 - math.floor(math.log10(size)) if size else 0
     if margin is None:
         digits -= 1
-    if digits > 8:
+    if digits > 8 or abs(value) >= 1e15:
         return f"{value:.4g}"
     text = f"{value:,.{max(digits, 0)}f}"
     return _trimmed(text) if margin is None else text
@@ -62,6 +63,17 @@ LOSS_WORDS: Final[Mapping[str, str]] = {
     "expectile": "expectile loss",
     "poisson": "Poisson loss",
     "gamma": "gamma loss",
+    "tweedie": "Tweedie loss",
+    "gaussian": "Gaussian log loss",
+    "laplace": "Laplace log loss",
+    "student_t": "Student-t loss",
+    "logistic": "logistic noise loss",
+    "log_normal": "log-normal loss",
+    "gamma_likelihood": "gamma log loss",
+    "poisson_likelihood": "Poisson log loss",
+    "negative_binomial": "negative binomial loss",
+    "zero_inflated_poisson": "zero-inflated Poisson loss",
+    "ordinal": "ordered grades loss",
     "huber": "Huber loss",
     "brier": "Brier score",
     "focal": "focal loss",
@@ -105,13 +117,50 @@ def _cheapest(rule: Mapping[str, Any]) -> str:
     return "most probable class" if usual else "cheapest class"
 
 
-RULE_WORDS: Final[Mapping[str, Any]] = {
+def _signed(amount: float) -> str:
+    return f"{'+' if amount >= 0 else '−'} {number(abs(amount))}"
+
+
+def _by_size(rule: Mapping[str, Any]) -> str:
+    least, most = min(rule["amounts"]), max(rule["amounts"])
+    if least == most:
+        return _signed(least)
+    return f"{_signed(least)} to {_signed(most)} by the size of the prediction"
+
+
+def _cuts(rule: Mapping[str, Any]) -> str:
+    used = [number(level) for level in rule["levels"] if abs(level) < sys.float_info.max]
+    return f"cut at {', '.join(used)}" if used else "the same grade for all"
+
+
+def _levels_moved(rule: Mapping[str, Any]) -> str:
+    return "moved to their share and sorted" if any(rule["amounts"]) else "sorted"
+
+
+def _then(words: str) -> Callable[[Mapping[str, Any]], str]:
+    def say(rule: Mapping[str, Any]) -> str:
+        after = rule.get("then", {"rule": "as_is"})
+        return words if after["rule"] == "as_is" else f"{words}, {rule_words(after)}"
+
+    return say
+
+
+RULE_WORDS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "as_is": lambda rule: "as it is",
-    "shift": lambda rule: f"{'+' if rule['amount'] >= 0 else '−'} {number(abs(rule['amount']))}",
+    "shift": lambda rule: _signed(rule["amount"]),
     "scale": lambda rule: f"× {number(rule['factor'])}",
+    "shift_by_size": _by_size,
     "threshold": _threshold,
+    "row_threshold": lambda rule: "threshold of each row",
     "cheapest_class": _cheapest,
+    "cuts": _cuts,
+    "sorted_levels": _levels_moved,
+    "levels": lambda rule: "with quantiles of its errors",
+    "corrected": _then("class weights undone"),
+    "recalibrated": _then("recalibrated"),
 }
+CLOSE: Final = frozenset({"as_is", "shift", "scale", "shift_by_size", "levels"})
+"""Rules whose words follow the name of a loss without a comma."""
 
 
 def rule_words(rule: Mapping[str, Any]) -> str:
@@ -119,12 +168,13 @@ def rule_words(rule: Mapping[str, Any]) -> str:
 
     >>> rule_words({"rule": "shift", "amount": 13.18}), rule_words({"rule": "threshold", "level": 1 / 21})
     ('+ 13.18', 'threshold 0.04762')
+    >>> rule_words({"rule": "corrected", "weights": [1, 20], "then": {"rule": "threshold", "level": 1 / 21}})
+    'class weights undone, threshold 0.04762'
     """
-    words: str = RULE_WORDS[rule["rule"]](rule)
-    return words
+    return RULE_WORDS[rule["rule"]](rule)
 
 
 def way_words(loss: str, rule: Mapping[str, Any]) -> str:
     """Write a loss with its rule: `squared error + 13.18`, `log loss, threshold 0.048`."""
-    joint = ", " if rule["rule"] in ("threshold", "cheapest_class") else " "
+    joint = " " if rule["rule"] in CLOSE else ", "
     return f"{loss}{joint}{rule_words(rule)}"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lossmith.formula.node import OPERATIONS, Node, among, constant, make, make_from, number_of, rebuild
+from lossmith.stable.patterns import by_patterns
 
 ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
@@ -31,8 +32,13 @@ def _abs(x: Node) -> Node:
 
 
 def _decay(x: Node) -> Node:
-    """exp(-|x|), in [0, 1]."""
-    return make("exp", -_abs(x))
+    """exp(-|x|), in [0, 1]; the rounding of a large sum would be multiplied by it: it is kept in two words."""
+    inner = x.args[0] if x.op == "negative" else x
+    if inner.op not in ("add", "subtract"):
+        return make("exp", -_abs(x))
+    a, b = inner.args
+    sign = _where(_below_zero(inner), ONE, -ONE)
+    return make("exp_muladd", sign, a, sign * b if inner.op == "add" else -(sign * b))
 
 
 def _below_zero(x: Node) -> Node:
@@ -142,7 +148,7 @@ def _log_ratio(a: Node, b: Node) -> Node:
 
 def _scaled_exp(a: Node, b: Node) -> Node:
     """Two halves of the exponential, so that neither overflows where the product does not."""
-    half = make("exp", HALF * b)
+    half = _exp((HALF * b.args[0]) * b.args[1]) if b.op == "multiply" else make("exp", HALF * b)
     return _where(make("equal", a, ZERO), ZERO, (half * a) * half)
 
 
@@ -296,4 +302,4 @@ def in_plain_operations(root: Node) -> Node:
             return _example_rms(same)
         return FORMS[node.op](*args) if node.op in FORMS else same
 
-    return _as_number(rebuild(root, change))
+    return _as_number(rebuild(by_patterns(root), change))

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from lossmith.calculus.terms import or_zero, plus
 from lossmith.formula.lift import LIFT
-from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
+from lossmith.formula.node import Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
+C: Final = wildcard("C")
 ONE: Final = constant(1.0)
 
 
@@ -22,6 +24,11 @@ def _is_data(bindings: Bindings) -> bool:
     return number_of(bindings[B]) is None and bool(leaves) and all(leaf.role != "raw" for leaf in leaves)
 
 
+def _is_number(bindings: Bindings) -> bool:
+    """B is made of parameters and numbers only."""
+    return not bindings[B].axes
+
+
 def _vanishing(node: Node) -> bool:
     """Whether a softmax is a factor of the node: 0 where a class is out of the question."""
     if node.op in ("multiply", "vanishing_product"):
@@ -29,26 +36,67 @@ def _vanishing(node: Node) -> bool:
     return node.op == "softmax"
 
 
-def _unbounded(node: Node) -> bool:
-    """Whether a logarithm or a quotient of raw predictions is in the node."""
-    return any(n.op in ("log_softmax", "safe_divide") for n in walk(node))
+def _collapsing(node: Node) -> bool:
+    """Whether exp(-exp(a)), times data or not, is a factor of the node or of all its terms."""
+    if node.op in ("multiply", "vanishing_product"):
+        return _collapsing(node.args[0]) or _collapsing(node.args[1])
+    if node.op in ("add", "subtract"):
+        return _collapsing(node.args[0]) and _collapsing(node.args[1])
+    if node.op in ("negative", "safe_divide"):
+        return _collapsing(node.args[0])
+    power = node.args[-1] if node.op in ("exp", "scaled_exp") else node
+    return power is not node and power.op == "negative" and power.args[0].op == "exp"
+
+
+# what vanishes -> what may be infinite there though the product has the limit 0
+GUARDED: Final = ((_vanishing, ("log_softmax", "safe_divide")), (_collapsing, ("exp",)))
 
 
 def _guarded_product(node: Node) -> Node | None:
     """p * x where p may be 0 and x infinite: the product is 0, as its limit is."""
     if node.op != "multiply":
         return None
-    for p, x in (node.args, node.args[::-1]):
-        if _vanishing(p) and not _vanishing(x) and _unbounded(x):
-            return make("vanishing_product", p, x)
+    for vanishes, unbounded in GUARDED:
+        for p, x in (node.args, node.args[::-1]):
+            if vanishes(p) and not vanishes(x) and any(n.op in unbounded for n in walk(x)):
+                return make("vanishing_product", p, x)
     return None
+
+
+def _one_choice(node: Node) -> Node | None:
+    """Two choices by one condition, as one: terms that cancel meet within a branch."""
+    if (
+        node.op != "add"
+        or not all(a.op == "where" for a in node.args)
+        or node.args[0].args[0] is not node.args[1].args[0]
+    ):
+        return None
+    pairs = list(zip(node.args[0].args[1:], node.args[1].args[1:], strict=True))
+    if all(any(is_number(term, 0.0) for term in pair) for pair in pairs):
+        return None
+    return make("where", node.args[0].args[0], *(_sum(*pair) for pair in pairs))
+
+
+def _sum(a: Node, b: Node) -> Node:
+    return or_zero(plus(*(None if is_number(term, 0.0) else term for term in (a, b))))
 
 
 _EXP: Final = make("exp", A)
 _SCALED: Final = make("scaled_exp", B, A)
 
 STABLE: Final[tuple[Rule | Procedure, ...]] = (
-    Procedure("zero_times_infinity_in_softmax", _guarded_product, "p underflows to 0 where log p overflows"),
+    Procedure("zero_times_infinity", _guarded_product, "p underflows to 0 where log p, or exp(a), overflows"),
+    Rule("rounding_of_a_reciprocal", B * (ONE / B), ONE, "b times 1 / b is only nearly 1", _is_number),
+    Rule("rounding_of_a_reciprocal", ONE * A, A, "what is left of b times 1 / b"),
+    Rule("rounding_of_a_reciprocal", make("scaled_exp", ONE, A), _EXP, "what is left of b times 1 / b"),
+    Procedure("cancellation_between_choices", _one_choice, "terms that cancel meet within a branch"),
+    Rule(
+        "cancellation_of_a_common_factor",
+        B - B * make("scaled_exp", C, A),
+        B * (ONE - make("scaled_exp", C, A)),
+        "b - b c exp(a) near its root",
+        _is_number,
+    ),
     Rule("cancellation_at_root_of_exp", _EXP - B, make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
     Rule("cancellation_at_root_of_exp", B - _EXP, -make("exp_minus", A, B), "exp(a) - b near a = log b", _is_data),
     Rule(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lossmith.advise.judge.compare import Comparison, compare
 from lossmith.advise.judge.measure import Measure, by_cost, raw_for
-from lossmith.advise.judge.split import Split
+from lossmith.advise.data.split import Split
 from lossmith.advise.models.shortlist import Candidate
 from lossmith.advise.models.train import Prediction, Trained
 from lossmith.advise.tell.picture import pictures

@@ -1,45 +1,30 @@
-"""Compare models and rules on untouched rows: trained models and a measure come in, rows with intervals go out.
+"""Compare ways on untouched rows: contenders come in, rows with intervals, the advice and the answer go out.
 
-All differences are paired (the same rows under both), against the default loss as it is, and their intervals hold for
-all comparisons together. The advice is the simplest way that no other one beats clearly: first the default loss with the
-rule that was chosen on the stop rows (a rule that the costs ask for needs no proof), then as it is, then other losses;
-the constant only where it is not clearly beaten and its mean is as low.
+All differences are paired (the same rows under both). A difference counts if it lies outside the interval that holds
+for all comparisons together, and is above half a percent of the cost. The advice is the simplest way that lies within
+one standard error of the cheapest (Breiman et al. 1984, section 3.4.3): the usual loss with its rule, the usual loss as
+it is, then the others from the cheapest on. What the study answers says whether the difference counts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.judge.decide import MATTERS, Decision
-from lossmith.advise.judge.interval import margin, mean_and_error
+from lossmith.advise.data.split import Split
+from lossmith.advise.judge.contender import Bench, Contender, contenders
+from lossmith.advise.judge.decide import MATTERS
 from lossmith.advise.judge.measure import Measure
-from lossmith.advise.judge.split import Split
-from lossmith.advise.models.train import Prediction, Trained
-from lossmith.algebra.decision import AsIs, Rule
+from lossmith.advise.judge.sample import Sample
+from lossmith.advise.judge.tally import JOINT_LEVEL, Estimate, Tallies, tally, widest
+from lossmith.report.record import Answer
 
 Floats = NDArray[np.float64]
-Role = Literal["constant", "default", "default with rule", "candidate"]
+WITHIN: Final = 1.0  # standard errors
 ROOM: Final = 0.05
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A model with a rule, and what each compare row costs under it. `model` is -1 for the constant.
-
-    `preferred` marks the default loss with the rule that costs and stop rows chose: a rule is no more work than none.
-    """
-
-    role: Role
-    model: int
-    rule: Rule
-    why: str
-    per_row: Floats
-    constant: float | None = None
-    preferred: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,14 +36,16 @@ class Judged:
     margin: float
     difference: float
     difference_margin: float
+    counts: bool
 
 
 @dataclass(frozen=True)
 class Comparison:
     """All contenders by one measure, the simplest first; `chosen` and `best` are positions in `rows`.
 
-    `constant_unbeaten` says that no model is clearly better than one answer for every row; `unsure` that the intervals
-    have room for another that is better than the chosen one by more than `ROOM`: "nothing helps" would say too much.
+    `answer` says what counts. `unsure` says that the intervals have room for a way that is better than the chosen one
+    by more than `ROOM`: "it does not matter" would say too much. `constant_unbeaten`: no model is clearly better than
+    one answer for every row.
     """
 
     measure: Measure
@@ -66,86 +53,108 @@ class Comparison:
     chosen: int
     best: int
     comparisons: int
+    answer: Answer
     constant_unbeaten: bool
-    unsure: bool = False
+    unsure: bool
+    tallies: tuple[Tallies, ...]
+
+    def gap(self, first: int, second: int) -> Estimate:
+        """By how much `first` costs more than `second`."""
+        return widest(self.tallies, first, second)
+
+    def clearly(self, first: int, second: int) -> bool:
+        """Whether `second` is cheaper than `first` so that it counts."""
+        return _counts(self.gap(first, second), self.rows[first].mean, self.comparisons)
 
 
-def compare(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> Comparison:
-    """Judge the constant, the default with and without rule, and every candidate with its best rule."""
-    contenders = _contenders(measure, trained, y, split)
-    reference = next(c for c in contenders if c.role == "default").per_row
-    count = len(contenders) - 1
-    rows = tuple(_judge(c, reference, split.compare_blocks, count) for c in contenders)
-    best = int(np.argmin([row.mean for row in rows]))
-    equal = [not any(_beaten(c, other, split, count) for other in contenders) for c in contenders]
-    chosen = next((i for i in _by_preference(contenders) if equal[i]), 1)
-    if equal[0] and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
+def compare(bench: Bench) -> Comparison:
+    """Judge every way of a bench."""
+    ways = contenders(bench)
+    return judge(bench.measure, ways, tallies_of(ways, bench.rows, bench.split))
+
+
+def tallies_of(ways: tuple[Contender, ...], rows: Sample, split: Split) -> tuple[Tallies, ...]:
+    """Sum what the ways cost by fold and block, once for each way to form blocks."""
+    found, usual = [], next(i for i, way in enumerate(ways) if way.role == "default")
+    for blocks in split.blocks:
+        folds = []
+        for number, fold in enumerate(split.folds):
+            costs = np.column_stack([way.costs[number] for way in ways])
+            weight = None if rows.weight is None else rows.weight[fold.compare]
+            folds.append(tally(costs, weight, blocks[fold.compare]))
+        found.append(Tallies(tuple(folds), split.reuse, usual, split.moves))
+    return tuple(found)
+
+
+def judge(measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...]) -> Comparison:
+    """Judge ways by their sums."""
+    count = max(len(ways) - 1, 1)
+    usual = next(i for i, way in enumerate(ways) if way.role == "default")
+    rows = tuple(_judged(i, way, usual, tallies, count) for i, way in enumerate(ways))
+    order = _by_preference(rows)
+    models = [i for i in order if ways[i].role != "own"]
+    best = min(range(len(rows)), key=lambda i: rows[i].mean)
+    target = min(models, key=lambda i: rows[i].mean)
+    chosen = next(i for i in models if _near(widest(tallies, i, target), rows[i].mean))
+    unbeaten = not any(_counts(widest(tallies, 0, i), rows[0].mean, count) for i in models)
+    if unbeaten and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
-    unsure = any(_may_gain(contenders[chosen], other, split, count) for other in contenders)
-    return Comparison(measure, rows, chosen, best, count, equal[0], unsure)
+    unsure = any(_room(widest(tallies, chosen, i), rows[chosen].mean, count) for i in models if i != chosen)
+    answer = _answer(rows, chosen, tallies, count)
+    return Comparison(measure, rows, chosen, best, count, answer, unbeaten, unsure, tallies)
 
 
-def _by_preference(contenders: list[Contender]) -> list[int]:
-    """Positions of the models: the default with the rule that the stop rows chose, the default, then the others."""
-    return sorted(range(1, len(contenders)), key=lambda i: not contenders[i].preferred)
+def _judged(i: int, way: Contender, usual: int, tallies: tuple[Tallies, ...], count: int) -> Judged:
+    own = widest(tallies, i)
+    gap = widest(tallies, i, usual) if i != usual else Estimate(0.0, 0.0, 1.0)
+    usual_mean = tallies[0].estimate(usual).mean
+    counts = i != usual and (_counts(_negative(gap), usual_mean, count) or _counts(gap, own.mean, count))
+    return Judged(way, own.mean, own.margin(), gap.mean, gap.margin(count, JOINT_LEVEL), counts)
 
 
-def _contenders(measure: Measure, trained: tuple[Trained, ...], y: Floats, split: Split) -> list[Contender]:
-    y_stop, y_compare = y[split.stop], y[split.compare]
-    flat = measure.constant(y[split.fit], len(split.compare))
-    constant_value = float(flat[0]) if flat.ndim == 1 else None
-    costs = measure.per_row(y_compare, Prediction(flat, flat), AsIs())  # a constant is an action already
-    made = [Contender("constant", -1, AsIs(), "the best single answer on the fit rows", costs, constant_value)]
-
-    def add(role: Role, position: int, decision: Decision) -> None:
-        costs = measure.per_row(y_compare, trained[position].compare, decision.rule)
-        preferred = position == default and decision.rule == ruled.rule
-        made.append(Contender(role, position, decision.rule, decision.why, costs, preferred=preferred))
-
-    default = next(i for i, model in enumerate(trained) if model.candidate.is_default)
-    ruled = measure.choose(y_stop, trained[default].stop, split.stop_blocks)
-    add("default", default, Decision(measure.usual, "as usual"))
-    fitted = measure.fit(y_stop, trained[default].stop)
-    if fitted != measure.usual:
-        add("default with rule", default, Decision(fitted, "fitted on the stop rows"))
-    for position, model in sorted(enumerate(trained), key=lambda pair: not _fits(measure, pair[1])):
-        decision = measure.choose(y_stop, model.stop, split.stop_blocks)
-        if position != default and _fits(measure, model) and decision.rule != measure.implied:
-            add("candidate", position, Decision(measure.implied, "what the costs imply"))
-        if position != default or decision.rule not in (measure.usual, fitted):
-            add("default with rule" if position == default else "candidate", position, decision)
-    return made
+def _negative(estimate: Estimate) -> Estimate:
+    return Estimate(-estimate.mean, estimate.error, estimate.freedom)
 
 
-def _fits(measure: Measure, model: Trained) -> bool:
-    """Whether the model was trained under the loss that should do best by this measure."""
-    candidate = model.candidate
-    return candidate.loss_name == measure.loss_name and dict(candidate.parameters) == dict(measure.parameters)
+def _by_preference(rows: tuple[Judged, ...]) -> list[int]:
+    """Positions of the models: the default with its rule, the default as it is, then the others, the cheapest first."""
+    simple = {"default with rule": 0, "default": 1}
+    places = [i for i, row in enumerate(rows) if row.contender.model >= 0]
+    return sorted(places, key=lambda i: (simple.get(rows[i].contender.role, 2), rows[i].mean))
 
 
-def _judge(contender: Contender, reference: Floats, blocks: NDArray[np.int64], count: int) -> Judged:
-    mean, error, freedom = mean_and_error(contender.per_row, blocks)
-    with np.errstate(invalid="ignore"):
-        gap, gap_error, _ = mean_and_error(contender.per_row - reference, blocks)
-    return Judged(contender, mean, margin(error, freedom), gap, margin(gap_error, freedom, count))
-
-
-def _beaten(simple: Contender, other: Contender, split: Split, count: int) -> bool:
-    """Whether `other` is clearly cheaper than `simple`: beyond the joint interval and by more than half a percent."""
-    if not np.isfinite(other.per_row).all():
-        return False
-    if not np.isfinite(simple.per_row).all():
+def _counts(gap: Estimate, before: float, count: int) -> bool:
+    """Whether a saving counts: beyond the joint interval, and more than half a percent of what was spent before."""
+    if before == np.inf and not np.isfinite(gap.mean):
         return True
-    gap, error, freedom = mean_and_error(simple.per_row - other.per_row, split.compare_blocks)
-    return gap > margin(error, freedom, count) and gap > MATTERS * abs(float(simple.per_row.mean()))
+    return bool(gap.mean > gap.margin(count, JOINT_LEVEL) and gap.mean > MATTERS * abs(before))
 
 
-def _may_gain(chosen: Contender, other: Contender, split: Split, count: int) -> bool:
-    """Whether the joint interval has room for `other` being cheaper by more than `ROOM`."""
-    if not np.isfinite(other.per_row).all() or not np.isfinite(chosen.per_row).all():
-        return False
-    gap, error, freedom = mean_and_error(chosen.per_row - other.per_row, split.compare_blocks)
-    return gap + margin(error, freedom, count) > ROOM * abs(float(chosen.per_row.mean()))
+def _near(gap: Estimate, mean: float) -> bool:
+    """Whether a way costs no more than the cheapest one, but for one standard error or half a percent."""
+    if gap.mean == 0:
+        return True
+    return bool(gap.mean <= max(WITHIN * np.nan_to_num(gap.error), MATTERS * abs(mean)))
+
+
+def _room(gap: Estimate, mean: float, count: int) -> bool:
+    """Whether the joint interval has room for a way that is cheaper by more than `ROOM`."""
+    return bool(gap.mean + gap.margin(count, JOINT_LEVEL) > ROOM * abs(mean))
+
+
+def _answer(rows: tuple[Judged, ...], chosen: int, tallies: tuple[Tallies, ...], count: int) -> Answer:
+    """What counts: another loss (over the usual one with its rule), the rule alone, nothing at all, or no difference."""
+    if chosen == 0:
+        return "nothing"
+    usual = {row.contender.role: i for i, row in enumerate(rows) if row.contender.role.startswith("default")}
+    simple = usual.get("default with rule", usual["default"])
+    simple = min((simple, usual["default"]), key=lambda i: rows[i].mean)
+    if rows[chosen].contender.role == "candidate" and _counts(
+        widest(tallies, simple, chosen), rows[simple].mean, count
+    ):
+        return "loss"
+    ruled = usual.get("default with rule")
+    return "rule" if ruled is not None and rows[ruled].counts and rows[ruled].difference < 0 else "same"
 
 
 def shown(measure: Measure, mean: float, half: float) -> tuple[float, float]:

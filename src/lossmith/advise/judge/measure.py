@@ -1,88 +1,62 @@
-"""What the models are compared by: costs or a loss come in, one record with what each row costs goes out."""
+"""Ways to judge: an aim, or a loss, comes in; what each row costs under a rule goes out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.judge.decide import Decision, choose_rule, fit_rule
-from lossmith.advise.models.shortlist import Candidate
-from lossmith.advise.models.train import Prediction
-from lossmith.algebra.decision import (
-    AsIs,
-    CostMatrix,
-    Costs,
-    Rule,
-    Scale,
-    Shift,
-    UnderOver,
-    act,
-    cheapest_constant,
-    cost_per_row,
-    implied_loss,
-    implied_rule,
-    usual_rule,
-)
-
-if TYPE_CHECKING:
-    from lossmith.loss import Loss
+from lossmith.advise.judge.sample import Sample
+from lossmith.advise.look.aim import Aim
+from lossmith.advise.models.candidate import Candidate, label, loss_of
+from lossmith.algebra.decision import CostMatrix, Costs, Rule, UnderOver, act, cheapest_constant, cost_per_row
 
 Floats = NDArray[np.float64]
-Blocks = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A way to judge: what rows cost under a rule, the usual and the implied rule, the fitted, the
-    chosen, and the best constant.
+    """A way to judge: what rows cost under a rule, and the best single answer for rows like these.
 
     `root` says that the mean is shown as its square root (squared errors, in the target's own unit).
-    `loss_name` with `parameters` is the loss that should do best by this measure.
     """
 
     name: str
-    loss_name: str
-    parameters: Mapping[str, float]
-    per_row: Callable[[Floats, Prediction, Rule], Floats]
-    usual: Rule
-    implied: Rule
-    fit: Callable[[Floats, Prediction], Rule]
-    choose: Callable[[Floats, Prediction, Blocks], Decision]
-    constant: Callable[[Floats, int], Floats]
+    per_row: Callable[[Sample, Floats, Rule], Floats]
+    constant: Callable[[Sample, int], Floats]
     root: bool = False
     in_target_unit: bool = False
     is_cost: bool = False
 
 
 def by_cost(costs: Costs, name: str) -> Measure:
-    """Judge by what errors cost."""
-    implied, parameters = implied_loss(costs) if not isinstance(costs, CostMatrix) else ("cross_entropy", {})
+    """Judge by what decisions cost."""
 
-    def constant(y_fit: Floats, rows: int) -> Floats:
-        return np.full(rows, cheapest_constant(costs, y_fit))
+    def per_row(sample: Sample, y_pred: Floats, rule: Rule) -> Floats:
+        return cost_per_row(costs, sample.y, act(rule, y_pred, sample.columns), sample.columns)
 
-    return Measure(
-        name=name,
-        loss_name=implied,
-        parameters=parameters,
-        per_row=lambda y, prediction, rule: cost_per_row(costs, y, act(rule, prediction.y_pred)),
-        usual=usual_rule(costs),
-        implied=implied_rule(costs),
-        fit=lambda y, prediction: _fitted(costs, y, prediction),
-        choose=lambda y, prediction, blocks: choose_rule(costs, y, prediction.y_pred, blocks),
-        constant=constant,
-        is_cost=True,
-        in_target_unit=isinstance(costs, UnderOver),
-    )
+    def constant(sample: Sample, rows: int) -> Floats:
+        return np.full(rows, cheapest_constant(costs, sample.y, columns=sample.columns, weight=sample.weight))
+
+    return Measure(name, per_row, constant, is_cost=True, in_target_unit=isinstance(costs, UnderOver))
 
 
-def _fitted(costs: Costs, y: Floats, prediction: Prediction) -> Rule:
-    fitted = fit_rule(costs, y, prediction.y_pred)
-    return fitted if fitted != AsIs() else implied_rule(costs)
+def by_levels(levels: tuple[float, ...]) -> Measure:
+    """Judge several quantiles by their mean quantile loss (pinball)."""
+    level = np.asarray(levels)
+
+    def per_row(sample: Sample, y_pred: Floats, rule: Rule) -> Floats:
+        gap = sample.y[:, None] - act(rule, y_pred, sample.columns)
+        return np.asarray(np.maximum(level * gap, (level - 1) * gap).mean(axis=1))
+
+    def constant(sample: Sample, rows: int) -> Floats:
+        each = [cheapest_constant(UnderOver(v, 1 - v), sample.y, weight=sample.weight) for v in levels]
+        return np.tile(each, (rows, 1))
+
+    return Measure("mean quantile loss", per_row, constant, in_target_unit=True)
 
 
 ROOT_LOSSES: Final = frozenset({"squared_error", "half_squared_error"})
@@ -94,40 +68,54 @@ NAMES: Final[Mapping[str, str]] = {
 }
 
 
-def by_loss(loss: Loss, candidate: Candidate, label: str) -> Measure:
+def by_loss(candidate: Candidate) -> Measure:
     """Judge by the value of a loss."""
-    loss_name = candidate.loss_name
+    loss = loss_of(candidate)
     link = loss.link
+    name = candidate.loss_name if candidate.formula is None else ""
 
-    def per_row(y: Floats, prediction: Prediction, rule: Rule) -> Floats:
-        raw = raw_for(link, act(rule, prediction.y_pred))
+    def per_row(sample: Sample, y_pred: Floats, rule: Rule) -> Floats:
+        raw = raw_for(link, act(rule, y_pred, sample.columns))
         with np.errstate(all="ignore"):
-            values = np.asarray(loss.per_example(y, raw), dtype=np.float64)
+            values = np.asarray(loss.per_example(sample.y, raw), dtype=np.float64)
         return np.where(np.isnan(values), np.inf, values)
 
-    def fit(y: Floats, prediction: Prediction) -> Rule:
-        return _fit_on_raw(link, lambda rule: float(np.mean(per_row(y, prediction, rule))), y, prediction)
-
-    def choose(y: Floats, prediction: Prediction, blocks: Blocks) -> Decision:
-        return Decision(AsIs(), "as the model predicts")
-
-    def constant(y_fit: Floats, rows: int) -> Floats:
-        y_pred = np.asarray(loss.predict(np.atleast_2d(np.asarray(loss.best_constant(y_fit)))), dtype=np.float64)
+    def constant(sample: Sample, rows: int) -> Floats:
+        best = np.atleast_2d(np.asarray(loss.best_constant(sample.y, sample.weight)))
+        y_pred = np.asarray(loss.predict(best), dtype=np.float64)
         return np.full(rows, y_pred.item()) if y_pred.size == 1 else np.tile(y_pred.reshape(1, -1), (rows, 1))
 
+    in_unit = name in ROOT_LOSSES | UNIT_LOSSES
     return Measure(
-        name=NAMES.get(loss_name, label),
-        loss_name=loss_name,
-        parameters=candidate.parameters,
-        per_row=per_row,
-        usual=AsIs(),
-        implied=AsIs(),
-        fit=fit,
-        choose=choose,
-        constant=constant,
-        root=loss_name in ROOT_LOSSES,
-        in_target_unit=loss_name in ROOT_LOSSES | UNIT_LOSSES,
+        NAMES.get(name, label(candidate)), per_row, constant, root=name in ROOT_LOSSES, in_target_unit=in_unit
     )
+
+
+# the loss that judges an estimate, and the kinds of target
+JUDGES: Final[Mapping[tuple[str, bool], str]] = {
+    ("mean", False): "squared_error",
+    ("probability", False): "binary_cross_entropy",
+    ("probability", True): "cross_entropy",
+}
+
+
+def measure_of(aim: Aim, classes: int) -> Measure:
+    """The measure that decides."""
+    if aim.costs is not None:
+        return by_cost(aim.costs, _cost_name(aim))
+    if aim.levels:
+        return by_levels(aim.levels)
+    return by_loss(Candidate(JUDGES[aim.estimate.functional, classes > 2]))
+
+
+def _cost_name(aim: Aim) -> str:
+    if aim.estimate.functional == "median" and isinstance(aim.costs, CostMatrix):
+        return "grades off per row"
+    if aim.said and isinstance(aim.costs, UnderOver) and aim.estimate.functional == "median":
+        return "mean absolute error"
+    if isinstance(aim.costs, UnderOver) and aim.costs.under + aim.costs.over == 1:
+        return "quantile loss per row"
+    return "cost per row"
 
 
 def _logit(p: Floats) -> Floats:
@@ -147,20 +135,3 @@ def raw_for(link: str, y_pred: Floats) -> Floats:
     """Return the raw prediction that a link maps to `y_pred`; NaN or infinite where there is none."""
     with np.errstate(all="ignore"):
         return RAW[link](np.asarray(y_pred, dtype=np.float64))
-
-
-def _fit_on_raw(link: str, value: Callable[[Rule], float], y: Floats, prediction: Prediction) -> Rule:
-    """Return the shift (identity link) or factor (exp link) with the least value; other links keep the prediction."""
-    from scipy.optimize import minimize_scalar
-
-    if link == "identity":
-        residual = y - prediction.y_pred
-        low, high = (float(q) for q in np.quantile(residual, [0.001, 0.999]))
-        if low == high:
-            return AsIs()
-        found = minimize_scalar(lambda c: value(Shift(float(c))), bounds=(low, high), method="bounded")
-        return Shift(float(found.x))
-    if link == "exp":
-        found = minimize_scalar(lambda c: value(Scale(float(np.exp(c)))), bounds=(-5.0, 5.0), method="bounded")
-        return Scale(float(np.exp(found.x)))
-    return AsIs()

@@ -65,7 +65,9 @@ def _check_replaceable(folder: Path, force: bool) -> None:
 
 
 def write_folder(folder: Path, files: Mapping[str, str], *, force: bool = False) -> Path:
-    """Write `files` (name to text) into a hidden sibling, then rename it to `folder`; `force` replaces an old study.
+    """Write `files` (name, perhaps in one folder below, to text) into a hidden sibling, then rename it to `folder`.
+
+    `force` replaces an old study.
 
     Whatever interrupts this leaves either the old folder or the new one, and no hidden sibling.
     """
@@ -82,6 +84,7 @@ def write_folder(folder: Path, files: Mapping[str, str], *, force: bool = False)
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()

@@ -1,178 +1,137 @@
-"""Turn what a study found into its record: tables, models and comparisons come in, plain data goes out."""
+"""Turn what a study found into its record: rows, models and comparisons come in, plain data goes out."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 import time as clock
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from lossmith.advise.data.encode import Encoding
-from lossmith.advise.data.table import Table
-from lossmith.advise.judge.compare import Comparison, Judged, shown, shown_gap
-from lossmith.advise.judge.split import Split
-from lossmith.advise.look.profile import Profile
-from lossmith.advise.models.shortlist import Candidate
+from lossmith.advise.data.scan_profile import ScannedTarget
+from lossmith.advise.judge.compare import Judged, shown, shown_gap
+from lossmith.advise.judge.contender import ROLE_WORDS
+from lossmith.advise.judge.stream import BLOCKS
+from lossmith.advise.look.evidence import Evidence, noise_grows, percent
+from lossmith.advise.models.candidate import label
 from lossmith.advise.models.train import Trained
-from lossmith.advise.tell.picture import pictures
-from lossmith.advise.tell.verdict import Telling, say, say_other, say_wrong
-from lossmith.algebra.decision import (
-    AsIs,
-    CheapestClass,
-    ErrorCosts,
-    Rule,
-    Threshold,
-    UnderOver,
-    rule_to_dict,
-    zero_one,
-)
+from lossmith.advise.request import Request
+from lossmith.advise.tell.found import Found, How
+from lossmith.advise.tell.grid import grid
+from lossmith.advise.tell.sections import sections
+from lossmith.advise.tell.unit import aim_words
+from lossmith.advise.tell.verdict import Telling, rule_share, say, say_why
+from lossmith.algebra.decision import rule_to_dict
 from lossmith.report import record as plain
-from lossmith.report.words import loss_words, number, rule_words, way_words
+from lossmith.report.words import number, rule_words, way_words
 
-PACKAGES: Final = ("lossmith", "lightgbm", "numpy", "polars")
-
-
-@dataclass(frozen=True)
-class Found:
-    """All that the steps of a study handed on; `comparisons` holds one per measure, the one that decides first."""
-
-    table: Table
-    profile: Profile
-    costs: UnderOver | ErrorCosts | None
-    split: Split
-    encoding: Encoding
-    trained: tuple[Trained, ...]
-    comparisons: tuple[Comparison, ...]
+PACKAGES: Final = ("lossmith", "lightgbm", "numpy", "polars", "scipy", "numba")
 
 
-@dataclass(frozen=True)
-class How:
-    """How the study was started."""
-
-    command: str
-    seed: int
-    quick: bool
-    began: float
-
-
-def label(candidate: Candidate) -> str:
-    """The loss of a candidate in words."""
-    return loss_words(candidate.loss_name, candidate.parameters)
-
-
-def recommended(comparison: Comparison) -> Judged:
-    """The contender whose model is handed out: the advised one; for a constant, the least costly model."""
-    chosen = comparison.rows[comparison.chosen]
-    if chosen.contender.model >= 0:
-        return chosen
-    return min((row for row in comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
-
-
-def rule_in_use(rule: Rule, classes: int) -> Rule:
-    """The rule that is handed out: classes that were judged by their probabilities are decided as usual."""
-    if not classes or rule != AsIs():
-        return rule
-    return Threshold(0.5) if classes == 2 else CheapestClass(zero_one(classes))
-
-
-def record(found: Found, how: How) -> plain.StudyRecord:
+def record(found: Found, how: How, request: Request) -> plain.StudyRecord:
     """Return the record of a study."""
-    telling = _telling(found, found.comparisons[0])
-    others = () if found.costs is not None else tuple(_say_other(found, other) for other in found.comparisons[1:])
+    profile, telling = found.ready.profile, found.telling
+    parts, seen = sections(found), _observations(found)
     return plain.StudyRecord(
-        target=found.profile.target,
-        kind=found.profile.kind,
-        kind_reason=found.profile.reason,
-        cost=cost_words(found.costs, found.profile),
-        verdict=(*say(telling), *filter(None, others)),
+        target=profile.target,
+        kind=profile.kind,
+        kind_reason=profile.reason,
+        cost=aim_words(found.ready.aim, profile),
+        answer=found.comparison.answer,
+        verdict=_verdict(found, parts, seen),
         data=_data(found),
         comparison=_comparison(telling, found),
-        grid=_grid(found),
+        gain=_gain(telling),
+        grid=grid(found),
         losses=tuple(_loss_row(model) for model in found.trained),
-        recommended=_recommended(telling, len(found.profile.classes)),
-        columns=tuple((feature.name, feature.kind) for feature in found.encoding.features),
-        left_out=tuple(dict.fromkeys((*found.table.left_out, *found.encoding.left_out))),
-        target_facts=_facts(found.profile),
-        notes=_notes(found, how),
-        pictures=pictures(telling, found.profile.y[found.split.compare], found.costs, found.profile.classes),
+        sections=parts,
+        recommended=_recommended(found),
+        columns=tuple((feature.name, feature.kind) for feature in found.ready.final.features),
+        left_out=tuple(dict.fromkeys((*found.ready.rows.table.left_out, *found.ready.final.left_out))),
+        observations=seen,
+        notes=_notes(found, request),
         reproduce=plain.Reproduce(
             how.command, how.seed, how.quick, round(clock.perf_counter() - how.began, 1), _versions()
         ),
     )
 
 
-def _say_other(found: Found, comparison: Comparison) -> str:
-    telling = _telling(found, comparison)
-    return say_wrong(telling) if comparison.measure.is_cost else say_other(telling)
-
-
-def cost_words(costs: UnderOver | ErrorCosts | None, profile: Profile) -> str:
-    """The costs in one phrase."""
-    if isinstance(costs, UnderOver):
-        unit = profile.unit_name
-        return f"{costs.under:g} for each unit of {unit} predicted too low, {costs.over:g} for each unit too high"
-    if isinstance(costs, ErrorCosts):
-        return (
-            f"{costs.false_negative:g} for each missed “{profile.positive}”, "
-            f"{costs.false_positive:g} for each false alarm"
-        )
-    return ""
-
-
-def _telling(found: Found, comparison: Comparison) -> Telling:
-    measure, profile = comparison.measure, found.profile
-    unit = unit_of(profile) if measure.in_target_unit else ""
-    if comparison is found.comparisons[0] and found.costs is not None:
-        unit = unit_words(found.costs, profile)
-    decided = profile.classes if measure.is_cost else ()
-    probabilities = bool(profile.classes) and not measure.is_cost
-    return Telling(comparison, found.trained, profile.target, unit, decided, probabilities)
-
-
-def unit_of(profile: Profile) -> str:
-    """The unit of the target, as it follows a number: "in minutes", or "in units of delay" where none is known."""
-    known = profile.unit_name != profile.target
-    return f"in {profile.unit_name}" if known else f"in units of {profile.target}"
-
-
-def unit_words(costs: UnderOver | ErrorCosts, profile: Profile) -> str:
-    """What a mean cost is counted in, as it follows the number."""
-    if isinstance(costs, UnderOver):
-        counts = f"too low counts {costs.under:g}×, too high {costs.over:g}×"
-        return f"per row {unit_of(profile)} ({counts})"
-    missed, alarm = costs.false_negative, costs.false_positive
-    return f"per row (a missed “{profile.positive}” costs {missed:g}, a false alarm {alarm:g})"
+def _verdict(found: Found, parts: tuple[plain.Section, ...], seen: tuple[plain.Observation, ...]) -> tuple[str, ...]:
+    """The answer, what supports it, and why, with the evidence that speaks for it."""
+    reasons = {label(model.candidate): model.candidate.reason for model in found.trained}
+    told = {part.name: part.sentences for part in parts}
+    grows = next((o.sentence for o in seen if o.what == "noise"), "")
+    leaning = found.ready.aim.level is not None
+    known = (grows if leaning else "", *told.get("noise", ())[:1], *told.get("calibration", ())[-1:])
+    said = say(found.telling)
+    return tuple(filter(None, (*said, say_why(found.telling, reasons, next(filter(None, known), "")))))
 
 
 def _data(found: Found) -> plain.Data:
-    split, table = found.split, found.table
+    split, table = found.bench.split, found.ready.rows.table
+    lost = (
+        (f"{table.target} is missing", table.n_missing_target),
+        ("the time is missing", table.n_missing_time),
+        ("their weight is 0", table.n_zero_weight),
+    )
     return plain.Data(
         source=table.source,
-        rows_read=table.n_rows_read,
-        missing_target=table.n_missing_target,
-        missing_time=table.n_missing_time,
-        fit=len(split.fit),
-        stop=len(split.stop),
-        compare=len(split.compare),
+        rows_read=table.n_rows_read if found.outside is None else found.outside.target.rows,
+        left_out=tuple((why, count) for why, count in lost if count),
+        folds=len(split.folds),
+        jobs=_jobs(found),
         how=split.how,
-        blocks=split.blocks,
+        judged=split.judged,
+        model=MODEL_WORDS[found.plan.model],
     )
+
+
+MODEL_WORDS: Final = {"boosted": "boosted trees (LightGBM)", "linear": "a linear model"}
+JOBS: Final = (
+    ("fit", "train the models"),
+    ("stop", "say when to stop the training"),
+    ("tune", "fit the decision rules"),
+    ("compare", "are compared, and used for nothing else"),
+)
+
+
+def _jobs(found: Found) -> tuple[plain.Job, ...]:
+    first, split = found.bench.split.folds[0], found.bench.split
+    jobs = [plain.Job(name, len(getattr(first, name)), f"in the first fold, {words}") for name, words in JOBS]
+    if found.outside is None:
+        jobs.append(
+            plain.Job("compared", len(split.compared), "in all folds together, each by models that never saw it")
+        )
+    else:
+        words = (
+            "outside the sample, read in parts, each by models that never saw it (the folds above only try the rules)"
+        )
+        jobs.append(plain.Job("compared", found.outside.costs.rows, words))
+    handed = len(found.ready.rows.known)
+    rounds = found.trained[found.advised.contender.model].rounds
+    times = f" (for {rounds} rounds, the middle one of the folds)" if rounds else ""
+    return (*jobs, plain.Job("handed out", handed, f"train the model that is handed out{times}"))
 
 
 def _comparison(t: Telling, found: Found) -> plain.Comparison:
-    measure, blocks = t.comparison.measure, found.split.blocks
-    judged = f"by {blocks}" if blocks[0].isdigit() else blocks
-    explained = (
-        f"Paired differences on {len(found.split.compare):,} rows, judged {judged}; the 95 % intervals "
-        f"of the differences hold for all {t.comparison.comparisons} comparisons together. They hold the chance in "
-        "these rows, not that of training again."
+    comparison, split = t.comparison, found.bench.split
+    training = (
+        "The luck of training is in the intervals: the folds train anew."
+        if len(split.folds) > 1
+        else "The luck of training is not in the intervals: the models were trained once."
     )
-    unit = found.profile.unit_name if measure.in_target_unit else ""
-    rows = tuple(_row(t, i, row) for i, row in enumerate(t.comparison.rows))
-    return plain.Comparison(measure.name, unit, explained, rows, t.comparison.comparisons)
+    rows = len(split.compared) if found.outside is None else found.outside.costs.rows
+    judged = _by(split.judged) if found.outside is None else f"by {BLOCKS:,} blocks of rows"
+    explained = (
+        f"Paired differences on {rows:,} rows, judged {judged}. Means have 95 % intervals; the "
+        f"99 % intervals of the differences hold for all {comparison.comparisons} comparisons together. {training}"
+    )
+    unit = found.ready.profile.unit_name if comparison.measure.in_target_unit else ""
+    made = tuple(_row(t, i, row) for i, row in enumerate(comparison.rows))
+    return plain.Comparison(comparison.measure.name, unit, explained, made, comparison.comparisons)
+
+
+def _by(judged: str) -> str:
+    return f"by {judged}" if judged[0].isdigit() else judged
 
 
 def _row(t: Telling, position: int, row: Judged) -> plain.Row:
@@ -185,30 +144,36 @@ def _row(t: Telling, position: int, row: Judged) -> plain.Row:
         loss=t.loss(row) if contender.model >= 0 else None,
         rule=rule_words(rule) if contender.model >= 0 else "",
         rule_data=rule,
-        why=contender.why,
+        why=f"{ROLE_WORDS[contender.role]}: {contender.why}",
         mean=mean,
         margin=margin,
         difference=-below,
         difference_margin=half,
+        counts=row.counts,
         chosen=position == t.comparison.chosen,
         best=position == t.comparison.best,
     )
 
 
-def _grid(found: Found) -> plain.Grid:
-    """Every loss by every measure, each model as it predicts (costs and errors: under its rule)."""
-    columns = found.comparisons
-    values = np.full((len(found.trained), len(columns)), np.inf)
-    for j, comparison in enumerate(columns):
-        for row in comparison.rows:
-            i = row.contender.model
-            fitted = row.contender.role == "default with rule" and not comparison.measure.is_cost
-            if i >= 0 and not fitted:
-                values[i, j] = min(values[i, j], shown(comparison.measure, row.mean, row.margin)[0])
-    least = tuple(int(np.argmin(values[:, j])) for j in range(len(columns)))
-    names = tuple(comparison.measure.name for comparison in columns)
-    rows = tuple(label(model.candidate) for model in found.trained)
-    return plain.Grid(names, rows, tuple(tuple(float(v) for v in row) for row in values), least)
+def _gain(t: Telling) -> plain.Gain | None:
+    """How much of the gain the rule alone and the loss alone get."""
+    chosen, usual = t.chosen, t.default
+    if chosen.contender.model < 0 or not usual.mean - chosen.mean > 0:
+        return None
+    share = rule_share(t)
+    value = {name: shown(t.comparison.measure, row.mean, 0.0)[0] for name, row in (("usual", usual), ("best", chosen))}
+    ruled = t.row("default with rule")
+    sentence = f"From {t.plain(usual)} to {t.plain(chosen)}"
+    if share is not None and chosen.contender.role == "candidate":
+        sentence += f": the rule alone, on the usual loss, gets {100 * share:.0f} % of it; the rest needs the loss"
+    return plain.Gain(
+        usual=value["usual"],
+        advised=value["best"],
+        rule_alone=None if ruled is None else shown(t.comparison.measure, ruled.mean, 0.0)[0],
+        rule_share=share,
+        loss_share=None if share is None else max(0.0, 1 - share),
+        sentence=f"{sentence}.",
+    )
 
 
 def _loss_row(model: Trained) -> plain.LossRow:
@@ -225,40 +190,60 @@ def _loss_row(model: Trained) -> plain.LossRow:
     )
 
 
-def _recommended(t: Telling, classes: int) -> dict[str, object]:
-    row = recommended(t.comparison)
-    rule = rule_to_dict(rule_in_use(row.contender.rule, classes))
-    candidate = t.trained[row.contender.model].candidate
+def _recommended(found: Found) -> dict[str, object]:
+    rule = rule_to_dict(found.rule)
+    candidate = found.trained[found.advised.contender.model].candidate
     return {
-        "label": way_words(t.loss(row), rule),
+        "label": way_words(label(candidate), rule),
         "loss": candidate.loss_name,
         "parameters": dict(candidate.parameters),
         "rule": rule,
     }
 
 
-def _facts(profile: Profile) -> tuple[tuple[str, str], ...]:
-    if profile.classes:
-        total = max(sum(profile.counts), 1)
-        shares = zip(profile.classes, profile.counts, strict=True)
-        return tuple((name, f"{count:,} rows ({100 * count / total:.3g} %)") for name, count in shares)
-    numbers = (("mean", profile.mean), ("standard deviation", profile.sd), ("skew", profile.skew))
-    ends = (("least", profile.minimum), ("largest", profile.maximum))
-    levels = ((f"{100 * level:g} % lie below", value) for level, value in profile.quantiles)
-    shares_of = (("zeros", f"{100 * profile.zeros:.3g} %"), ("ties", f"{100 * profile.ties:.3g} %"))
-    return (*((name, number(value)) for name, value in (*ends, *levels, *numbers)), *shares_of)
+def _observations(found: Found) -> tuple[plain.Observation, ...]:
+    """What the profile saw, and whether errors grow with the prediction (by models that never saw the rows)."""
+    profile = found.ready.profile
+    seen = list(profile.evidence)
+    ask = found.ask(found.default)
+    if not profile.classes and ask.y_pred.ndim == 1:
+        seen.append(noise_grows(ask.sample.y, ask.y_pred))
+    return tuple(
+        plain.Observation(e.what, e.value if isinstance(e.value, str) else _value(e), e.sentence) for e in seen
+    )
 
 
-def _notes(found: Found, how: How) -> tuple[str, ...]:
-    notes = [*found.table.notes, *found.profile.warnings, *found.encoding.notes, *found.split.notes]
-    if how.quick:
+SHARES: Final = frozenset({"missing targets", "whole numbers", "zeros", "ties", "excess zeros", "imbalance"})
+
+
+def _value(seen: Evidence) -> str:
+    assert not isinstance(seen.value, str)
+    return percent(seen.value) if seen.what in SHARES else number(seen.value)
+
+
+def _all_rows(target: ScannedTarget) -> plain.Observation:
+    """What the target looks like over all rows, where the rest was seen in a sample."""
+    ends = f"; values run from {number(target.minimum)} to {number(target.maximum)}, mean {number(target.mean)}"
+    known = "" if target.mean != target.mean else ends
+    words = (
+        f"Of all {target.rows:,} rows {target.missing:,} have no {target.target}{known}. What follows is of the sample."
+    )
+    return plain.Observation("all rows", f"{target.rows:,}", words)
+
+
+def _notes(found: Found, request: Request) -> tuple[str, ...]:
+    ready = found.ready
+    notes = [*ready.rows.table.notes, *ready.profile.warnings, *ready.final.notes, *ready.notes]
+    notes += [f"{label(candidate)} could not be trained here: {why}" for candidate, why in found.failed]
+    if request.quick:
         notes.append(
             "Quick study: a sample of the rows and few rounds were used. Run it without --quick before deciding."
         )
-    chosen = found.comparisons[0].rows[found.comparisons[0].chosen].contender
-    if found.costs is None and chosen.rule == AsIs():
+    if len(found.bench.split.folds) < len(ready.split.folds):
+        notes.append(f"The time limit ended the study after {len(found.bench.split.folds)} folds.")
+    if not ready.aim.said:
         notes.append(
-            "No cost was given: with --cost the study judges by what errors cost you, and finds the rule for it."
+            "Nothing was said about what errors cost: with --cost the study judges by that, and finds the rule for it."
         )
     return tuple(dict.fromkeys(notes))
 

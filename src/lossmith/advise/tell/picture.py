@@ -3,60 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.judge.compare import shown_gap
-from lossmith.advise.models.train import Trained
-from lossmith.advise.tell.verdict import Telling
-from lossmith.algebra.decision import AsIs, ErrorCosts, Rule, Shift, Threshold, UnderOver, act, cost_per_row
-from lossmith.report.record import Picture, Series
-from lossmith.report.words import loss_words
+from lossmith.advise.judge.compare import Judged, shown_gap
+from lossmith.advise.judge.decide import Ask
+from lossmith.advise.models.candidate import label
+from lossmith.advise.tell.found import Found
+from lossmith.algebra.decision import ErrorCosts, Rule, Shift, Threshold, UnderOver, probabilities, rule_to_dict
+from lossmith.report.record import Picture, Section, Series
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 61
 BARS = 60
 
 
-def pictures(
-    t: Telling, y: Floats, costs: UnderOver | ErrorCosts | None, classes: tuple[str, ...]
-) -> tuple[Picture, ...]:
-    """Draw what the verdict rests on. `y` (n,) are the targets of the compare rows."""
-    drawn = [_dots(t)]
-    models = _shown_models(t)
-    if costs is not None:
-        drawn.append(_curve(t, models, y, costs))
-    if not classes:
-        drawn.append(_residuals(t, models, y))
-    elif len(classes) == 2:
-        advised = t.chosen.contender.model
-        drawn.append(_probabilities(t, t.trained[advised] if advised >= 0 else models[0], y, classes))
-    return tuple(drawn)
+@dataclass(frozen=True)
+class Shown:
+    """A way that is drawn: its contender, its words, and what its models say of all compared rows."""
+
+    row: Judged
+    words: str
+    ask: Ask
 
 
-def _shown_models(t: Telling) -> tuple[Trained, ...]:
-    """The default, and the model of the verdict (or of the best other loss)."""
-    default = next(model for model in t.trained if model.candidate.is_default)
-    others = [row for row in t.comparison.rows if row.contender.role == "candidate"]
-    chosen = t.chosen if t.chosen.contender.role == "candidate" else min(others, key=lambda row: row.mean, default=None)
-    return (default, t.trained[chosen.contender.model]) if chosen else (default,)
+def shown_ways(found: Found) -> tuple[Shown, ...]:
+    """The usual loss, and the loss of the verdict (or the best other one)."""
+    others = [row for row in found.comparison.rows if row.contender.role == "candidate"]
+    best = found.advised if found.advised.contender.role == "candidate" else min(others, key=_mean, default=None)
+    ways = [found.default, *([best] if best is not None else [])]
+    return tuple(Shown(row, label(found.trained[row.contender.model].candidate), found.ask(row)) for row in ways)
 
 
-def _label(model: Trained) -> str:
-    return loss_words(model.candidate.loss_name, model.candidate.parameters)
+def _mean(row: Judged) -> float:
+    return row.mean
 
 
-def _dots(t: Telling) -> Picture:
+def ways(found: Found) -> Section:
+    """What each way costs against the usual way."""
+    t = found.telling
     rows = [row for row in t.comparison.rows if np.isfinite(row.mean)]
     gaps = [shown_gap(t.comparison, row) for row in rows]
     values = [(-gap, half) for gap, half in gaps]
     series = []
-    for label, picked in (("advised", True), ("others", False)):
+    for name, picked in (("advised", True), ("others", False)):
         here = [i for i, row in enumerate(rows) if (row is t.chosen) == picked]
         series.append(
             Series(
-                label,
+                name,
                 "dots",
                 tuple(values[i][0] for i in here),
                 tuple(float(len(rows) - i) for i in here),
@@ -65,82 +61,107 @@ def _dots(t: Telling) -> Picture:
         )
     marks = tuple((float(len(rows) - i), t.way(row)) for i, row in enumerate(rows))
     caption = (
-        "How much more or less than the usual way, row by row, with the joint 95 % interval. Further left is better."
+        "How much more or less than the usual way, row by row, with the joint 99 % interval. Further left is better."
     )
     across = f"{t.comparison.measure.name}, against the usual way"
-    return Picture("compare", "What each way costs", caption, across, "", tuple(series), marks)
+    return Section(
+        "ways", "What each way costs", pictures=(Picture("ways", "", caption, across, "", tuple(series), marks),)
+    )
 
 
-def _curve(t: Telling, models: tuple[Trained, ...], y: Floats, costs: UnderOver | ErrorCosts) -> Picture:
-    rules: list[Rule]
+def decision(found: Found) -> Section | None:
+    """Cost against a constant shift, or against the threshold."""
+    costs = found.ready.aim.costs
     if isinstance(costs, UnderOver):
-        residual = y - models[0].compare.y_pred
-        low, high = np.quantile(residual, [0.05, 0.95])
-        x = np.linspace(min(low, 0.0), max(high, 0.0), CURVE_POINTS)
-        rules = [Shift(float(v)) for v in x]
-        words = ("Cost against a constant shift", f"added to every prediction of {t.target}")
-    else:
-        x = 10.0 ** np.linspace(-3, 0, CURVE_POINTS) * 0.999
-        rules = [Threshold(float(v)) for v in x]
+        return _curve(found, *_shifts(found))
+    if isinstance(costs, ErrorCosts):
+        levels = 10.0 ** np.linspace(-3, 0, CURVE_POINTS) * 0.999
         words = ("Cost against the threshold", "threshold on the predicted probability")
+        return _curve(found, levels, [Threshold(float(v)) for v in levels], words)
+    return None
+
+
+def _shifts(found: Found) -> tuple[Floats, list[Rule], tuple[str, str]]:
+    ask = found.ask(found.default)
+    low, high = np.quantile(ask.sample.y - ask.y_pred, [0.05, 0.95])
+    x = np.linspace(min(low, 0.0), max(high, 0.0), CURVE_POINTS)
+    words = ("Cost against a constant shift", f"added to every prediction of {found.ready.profile.target}")
+    return x, [Shift(float(v)) for v in x], words
+
+
+def _curve(found: Found, x: Floats, rules: list[Rule], words: tuple[str, str]) -> Section:
+    drawn = shown_ways(found)
     series = tuple(
         Series(
-            _label(model),
+            way.words,
             "line",
             tuple(float(v) for v in x),
-            tuple(float(cost_per_row(costs, y, act(rule, model.compare.y_pred)).mean()) for rule in rules),
+            tuple(way.ask.sample.mean(found.bench.cost(way.ask, rule)) for rule in rules),
         )
-        for model in models
+        for way in drawn
     )
-    caption = "On the compare rows. The marks are the rules in use; they were fitted on other rows."
-    return Picture("curve", words[0], caption, words[1], t.comparison.measure.name, series, _marks(t, models))
+    caption = "On the compared rows, each predicted by a model that never saw it. The marks are the rules in use."
+    name = found.comparison.measure.name
+    picture = Picture("decision", words[0], caption, words[1], name, series, _marks(found, drawn))
+    return Section("decision", words[0], pictures=(picture,))
 
 
-def _marks(t: Telling, models: tuple[Trained, ...]) -> tuple[tuple[float, str], ...]:
+def _marks(found: Found, drawn: tuple[Shown, ...]) -> tuple[tuple[float, str], ...]:
+    """The rules in use that are one number."""
+    models = {way.row.contender.model for way in drawn}
     marks = {}
-    for row in t.comparison.rows:
-        rule = row.contender.rule
-        if row.contender.model >= 0 and t.trained[row.contender.model] in models:
-            place = 0.0 if isinstance(rule, AsIs) else getattr(rule, "amount", getattr(rule, "level", None))
-            if place is not None:
-                marks[float(place)] = t.way(row)
+    for row in found.comparison.rows:
+        rule = rule_to_dict(row.contender.rule)
+        if row.contender.model in models and row.contender.role != "own":
+            place = 0.0 if rule["rule"] == "as_is" else rule.get("amount", rule.get("level"))
+            if isinstance(place, float):
+                marks[place] = found.telling.way(row)
     return tuple(sorted(marks.items()))
 
 
-def _histogram(label: str, values: Floats, edges: Floats) -> Series:
+def histogram(name: str, values: Floats, edges: Floats) -> Series:
+    """Shares of values between edges."""
     counts, _ = np.histogram(values, edges)
     middles = 0.5 * (edges[1:] + edges[:-1])
-    return Series(label, "steps", tuple(float(m) for m in middles), tuple(counts / max(len(values), 1)))
+    return Series(name, "steps", tuple(float(m) for m in middles), tuple(counts / max(len(values), 1)))
 
 
-def _residuals(t: Telling, models: tuple[Trained, ...], y: Floats) -> Picture:
-    residuals = {_label(model): y - model.compare.y_pred for model in models}
-    together = np.concatenate(list(residuals.values()))
+def residuals(found: Found) -> Section | None:
+    """How far off predictions are, before any rule; for two classes, how well probabilities part them."""
+    drawn, classes = shown_ways(found), found.ready.profile.classes
+    if classes:
+        return _probabilities(found, classes) if len(classes) == 2 else None
+    if drawn[0].ask.y_pred.ndim > 1:
+        return None
+    off = {way.words: way.ask.sample.y - way.ask.y_pred for way in drawn if way.ask.y_pred.ndim == 1}
+    together = np.concatenate(list(off.values()))
     low, high = np.quantile(together[np.isfinite(together)], [0.005, 0.995])
     edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
-    series = tuple(_histogram(label, values, edges) for label, values in residuals.items())
-    below = {label: float(np.mean(values > 0)) for label, values in residuals.items()}
+    series = tuple(histogram(name, values, edges) for name, values in off.items())
     caption = (
         "Truth minus prediction, without a rule, the middle 99 %; right of 0 the prediction was too low. "
-        + _too_low(below)
+        + _too_low({name: float(np.mean(values > 0)) for name, values in off.items()})
     )
-    return Picture("residuals", "How far off", caption, f"{t.target} minus its prediction", "share of rows", series)
+    across = f"{found.ready.profile.target} minus its prediction"
+    return Section(
+        "residuals", "How far off", pictures=(Picture("residuals", "", caption, across, "share of rows", series),)
+    )
 
 
 def _too_low(below: Mapping[str, float]) -> str:
-    return (
-        "Too low: " + ", ".join(f"{label} on {100 * share:.0f} % of the rows" for label, share in below.items()) + "."
-    )
+    return "Too low: " + ", ".join(f"{name} on {100 * share:.0f} % of the rows" for name, share in below.items()) + "."
 
 
-def _probabilities(t: Telling, model: Trained, y: Floats, classes: tuple[str, ...]) -> Picture:
+def _probabilities(found: Found, classes: tuple[str, ...]) -> Section:
+    ask = found.ask(found.advised)
+    p = probabilities(found.rule, ask.y_pred, ask.sample.columns)
     edges = np.linspace(0.0, 1.0, 51)
     series = tuple(
-        _histogram(f"truth: {label}", model.compare.y_pred[y == value], edges)
-        for value, label in enumerate(classes)
-        if np.any(y == value)
+        histogram(f"truth: {name}", p[ask.sample.y == value], edges)
+        for value, name in enumerate(classes)
+        if np.any(ask.sample.y == value)
     )
-    caption = f"Predicted probability of “{classes[1]}” under {_label(model)}, as shares of the rows of each truth."
-    return Picture(
-        "probabilities", "How well the classes part", caption, "predicted probability", "share of rows", series
-    )
+    words = label(found.trained[found.advised.contender.model].candidate)
+    caption = f"Predicted probability of “{classes[1]}” under {words}, as shares of the rows of each truth."
+    picture = Picture("probabilities", "", caption, "predicted probability", "share of rows", series)
+    return Section("probabilities", "How well the classes part", pictures=(picture,))

@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from lossmith.advise.judge.compare import Comparison, Judged, shown, shown_gap
+from lossmith.advise.models.candidate import label
 from lossmith.advise.models.train import Trained
 from lossmith.algebra.decision import rule_to_dict
-from lossmith.report.words import loss_words, number, rule_words, typical, way_words, with_margin
+from lossmith.report.words import number, rule_words, typical, way_words, with_margin
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,22 @@ class Telling:
         """The first contender in that role, if there is one."""
         return next((row for row in self.comparison.rows if row.contender.role == role), None)
 
+    @property
+    def default(self) -> Judged:
+        """The usual loss as it is."""
+        found = self.row("default")
+        assert found is not None
+        return found
+
+    @property
+    def simple(self) -> Judged:
+        """The cheaper one of the usual loss as it is and with its best rule."""
+        ruled = self.row("default with rule")
+        return min((row for row in (self.default, ruled) if row is not None), key=lambda row: row.mean)
+
     def loss(self, row: Judged) -> str:
         """The loss of a contender in words."""
-        candidate = self.trained[row.contender.model].candidate
-        return loss_words(candidate.loss_name, candidate.parameters)
+        return label(self.trained[row.contender.model].candidate)
 
     def way(self, row: Judged) -> str:
         """A contender in words: its loss and its rule."""
@@ -88,42 +101,62 @@ def best_other(telling: Telling) -> Judged | None:
     return min(others, key=lambda row: row.mean, default=None)
 
 
-def _candidate(t: Telling) -> tuple[str, ...]:
-    """Another loss is clearly better than the default with any rule."""
-    default, ruled = t.row("default"), _best_ruled(t)
-    assert default is not None
-    first = f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(default)}."
-    gain = default.mean - t.chosen.mean
-    if ruled is None or not gain > 0:
-        return (first,)
-    share = 100 * max(0.0, (default.mean - ruled.mean) / gain)
-    rule = "shift" if "amount" in rule_to_dict(ruled.contender.rule) else "rule"
-    return (
-        first,
-        f"{t.way(ruled)} comes to {t.plain(ruled)}: the {rule} alone, on the usual loss, gets {share:.0f} % of that.",
-    )
+def _loss(t: Telling) -> tuple[str, ...]:
+    """Another loss is better than the default with any rule, so that it counts."""
+    first = f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(t.default)}."
+    share = rule_share(t)
+    if share is None:
+        return (first, f"{t.way(t.default)} comes to {t.plain(t.default)}.")
+    name = _kind_of(t.simple)
+    gets = f"the {name} alone, on the usual loss, gets {100 * share:.0f} % of that"
+    both = f"{t.way(t.default)} comes to {t.plain(t.default)}, {t.way(t.simple)} to {t.plain(t.simple)}"
+    return (first, f"{both}: {gets}.")
 
 
-def _best_ruled(t: Telling) -> Judged | None:
-    ruled = [row for row in t.comparison.rows if row.contender.role == "default with rule"]
-    return min(ruled, key=lambda row: row.mean, default=None)
+def _kind_of(row: Judged) -> str:
+    return RULE_NAMES.get(rule_to_dict(row.contender.rule)["rule"], "rule")
 
 
-def _ruled(t: Telling) -> tuple[str, ...]:
-    """The default loss with a rule is as good as anything."""
-    default, other, rule = t.row("default"), best_other(t), rule_to_dict(t.chosen.contender.rule)
-    assert default is not None
+RULE_NAMES: Final[Mapping[str, str]] = {"shift": "shift", "scale": "factor", "threshold": "threshold"}
+
+
+def rule_share(t: Telling) -> float | None:
+    """The share of the whole gain that the usual loss gets with its best rule alone, if there is such a rule."""
+    gain = t.default.mean - t.chosen.mean
+    if t.row("default with rule") is None or not gain > 0:
+        return None
+    return max(0.0, (t.default.mean - t.simple.mean) / gain)
+
+
+def _rule(t: Telling) -> tuple[str, ...]:
+    """The default loss with a rule is better than as it is; no other loss is better than that so that it counts."""
+    ruled = t.row("default with rule")
+    assert ruled is not None
+    rule = rule_to_dict(ruled.contender.rule)
+    if t.chosen.contender.role == "candidate":
+        return (
+            f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(t.default)}.",
+            f"What counts is the rule: {t.way(t.default)} comes to {t.plain(t.default)}, {t.way(ruled)} to {t.plain(ruled)}; "
+            "that another loss does better still is not certain.",
+        )
     act = ACTS.get(rule["rule"], _by_rule)(t, rule)
-    gain = f"{t.gain(t.chosen)} than {_without(rule, t.way(default))}"
-    first = f"Keep {t.loss(default)} and {act}: {t.said(t.chosen)}, {gain}."
-    return (first, _no_other(t, other)) if other else (first,)
+    gain = f"{t.gain(ruled)} than {_without(rule, t.way(t.default))}"
+    return (f"Keep {t.loss(t.default)} and {act}: {t.said(ruled)}, {gain}.", *_next_best(t))
+
+
+def _next_best(t: Telling) -> tuple[str, ...]:
+    """What the other losses come to, where none is better so that it counts."""
+    other = best_other(t)
+    if other is None:
+        return ()
+    return (f"No other loss is clearly better; the best of them, {t.short(other)}, comes to {t.plain(other)}.",)
 
 
 def _decided(t: Telling, rule: Mapping[str, Any]) -> str:
     negative, positive = t.classes if len(t.classes) == 2 else ("no", "yes")
     if not 0 < float(rule["level"]) <= 1:
         return f"always decide “{positive if rule['level'] <= 0 else negative}” for {t.target}"
-    return f"decide {t.target} with {rule_words(rule)} (“{positive}” from that probability on)"
+    return f"change the threshold for {t.target} to {float(rule['level']):.3g} (“{positive}” from that probability on)"
 
 
 def _shifted(t: Telling, rule: Mapping[str, Any]) -> str:
@@ -151,67 +184,86 @@ def _without(rule: Mapping[str, object], usual: str) -> str:
     return "without it" if rule["rule"] in ("shift", "scale") else f"with {usual}"
 
 
-def _no_other(t: Telling, other: Judged) -> str:
-    return f"No other loss is clearly better; the best of them, {t.short(other)}, comes to {t.plain(other)}."
+def _same(t: Telling) -> tuple[str, ...]:
+    """No difference counts."""
+    return SAME[t.chosen.contender.role](t)
 
 
-def _default(t: Telling) -> tuple[str, ...]:
-    """Nothing beats the default as it is."""
-    first = f"Keep {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}."
-    if t.comparison.measure.is_cost and not t.comparison.unsure:
-        first = f"The loss does not matter here: {first[0].lower()}{first[1:]}"
-    other = best_other(t)
-    return (first, _no_other(t, other)) if other else (first,)
+def _same_default(t: Telling) -> tuple[str, ...]:
+    room = " (for all that these few rows can tell)" if t.comparison.unsure else ""
+    first = f"The loss does not matter here{room}: keep {t.short(t.chosen)} for {t.target}, {t.said(t.chosen)}."
+    return (first, *_next_best(t))
 
 
-def _constant(t: Telling) -> tuple[str, ...]:
+def _same_ruled(t: Telling) -> tuple[str, ...]:
+    rule = rule_to_dict(t.chosen.contender.rule)
+    act = ACTS.get(rule["rule"], _by_rule)(t, rule)
+    first = f"The loss does not matter here: keep {t.loss(t.chosen)}, and {act}: {t.said(t.chosen)}."
+    unsure = (
+        f"{t.way(t.default)[0].upper()}{t.way(t.default)[1:]} has {t.plain(t.default)}: the rule seems to help, but"
+    )
+    return (first, " ".join((f"{unsure} that is not certain.", *_next_best(t))))
+
+
+def _same_other(t: Telling) -> tuple[str, ...]:
+    first = (
+        f"No loss is clearly better than another here: {t.short(t.chosen)} for {t.target} has {t.said(t.chosen)}, "
+        f"{t.way(t.default)} {t.plain(t.default)}, and that difference is not certain."
+    )
+    return (first, f"If nothing else speaks against it, take {t.short(t.chosen)}; else keep {t.short(t.simple)}.")
+
+
+SAME: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
+    "default": _same_default,
+    "default with rule": _same_ruled,
+    "candidate": _same_other,
+}
+
+
+def _nothing(t: Telling) -> tuple[str, ...]:
     """No model beats one answer for all rows."""
+    constant = t.comparison.rows[0]
     best = min((row for row in t.comparison.rows if row.contender.model >= 0), key=lambda row: row.mean)
     unsure = t.comparison.unsure
     return (
-        f"No loss {'clearly helps' if unsure else 'helps'} here: for {t.target}, {t.way(t.chosen)} has "
-        f"{t.said(t.chosen)}; the best model, {t.short(best)}, has {t.plain(best)}, which is not clearly better.",
+        f"No loss {'clearly helps' if unsure else 'helps'} here: for {t.target}, {t.way(constant)} has "
+        f"{t.said(constant)}; the best model, {t.short(best)}, has {t.plain(best)}, which is not clearly better.",
         "There are too few rows to tell, or the columns of this table say too little about the target."
         if unsure
         else "The columns of this table say too little about the target.",
     )
 
 
-PLAIN_MEASURES: Final = ("squared_error", "half_squared_error", "absolute_error")
 SAYINGS: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
-    "constant": _constant,
-    "default": _default,
-    "default with rule": _ruled,
-    "candidate": _candidate,
+    "loss": _loss,
+    "rule": _rule,
+    "same": _same,
+    "nothing": _nothing,
 }
 
 
 def say(telling: Telling) -> tuple[str, ...]:
     """Return the verdict: one sentence that answers, and one or two that support it."""
-    said = SAYINGS[telling.chosen.contender.role](telling)
+    said = SAYINGS[telling.comparison.answer](telling)
     constant = telling.comparison.rows[0]
-    if telling.comparison.constant_unbeaten and telling.chosen is not constant:
-        said = (
-            *said,
-            f"Mind that {telling.way(constant)} comes to {telling.plain(constant)}: no model is clearly better.",
-        )
+    if telling.comparison.constant_unbeaten and telling.comparison.answer != "nothing":
+        words = f"{telling.way(constant)} comes to {telling.plain(constant)}: no model is clearly better than that"
+        said = (*said[:1], " ".join((*said[1:], f"Mind that {words}.")))
     return said
 
 
 def say_wrong(telling: Telling) -> str:
     """Return one sentence on how often the usual decision is wrong, beside that of one answer for every row."""
-    default, constant = telling.row("default"), telling.comparison.rows[0]
-    assert default is not None
+    default, constant = telling.default, telling.comparison.rows[0]
     shares = f"{100 * default.mean:.3g} % of the rows; {telling.way(constant)}, on {100 * constant.mean:.3g} %"
     return f"Decisions by {telling.way(default)} are wrong on {shares}."
 
 
-def say_other(telling: Telling) -> str:
-    """Return one sentence on what another measure would prefer, or nothing where that is the default as it is."""
-    default = telling.row("default")
-    spoken = telling.comparison.measure.loss_name in PLAIN_MEASURES
-    if telling.chosen.contender.role in ("default", "constant") or default is None or not spoken:
+def say_why(telling: Telling, reasons: Mapping[str, str], evidence: str) -> str:
+    """Return one sentence on why: what the chosen loss (by its words) was tried for, and what the data show."""
+    chosen = telling.chosen
+    if chosen.contender.model < 0:
         return ""
-    better, usual = telling.plain(telling.chosen), telling.plain(default)
-    name = telling.comparison.measure.name
-    return f"To have a small {name}, use {telling.short(telling.chosen)}: {better} instead of {usual}."
+    reason = reasons.get(telling.loss(chosen), "") if telling.comparison.answer == "loss" else ""
+    said = " ".join(filter(None, (reason, evidence)))
+    return f"Why: {said[0].lower()}{said[1:]}" if said else ""

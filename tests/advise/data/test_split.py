@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lossmith.advise.judge.split import QUICK_ROWS, blocks_of, split_rows
+from lossmith.advise.data.split import QUICK_ROWS, blocks_of, split_rows
 from lossmith.errors import DataError
 
 NUMBERS = np.random.default_rng(0).normal(size=1_000)

@@ -1,0 +1,247 @@
+"""A linear model under any loss whose total is a sum over rows.
+
+Comes in: a `Loss`, features (n, p), targets, weights, a penalty. Goes out: a `LinearFit`: weights and intercept on the
+raw scale, and whether others could be better. Features are taken as they are: the penalty sees their units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lossmith.adapt.lightgbm_steps import Rows, is_smooth, rows_of
+from lossmith.adapt.linear_corners import minimise_by_turns
+from lossmith.adapt.linear_lines import lines_of, minimise_lines
+from lossmith.adapt.linear_newton import Outcome, System, minimise, point_at
+from lossmith.adapt.linear_problem import problem_of
+from lossmith.adapt.linear_products import times
+from lossmith.errors import AdapterError
+from lossmith.loss.handle import Columns, Loss
+
+Floats = NDArray[np.float64]
+FIRST: Final = (1.0, 0.1, 0.01, 1e-3)  # windows before a smooth loss that looks straight from afar
+WINDOWS: Final = (1.0, 0.1, 0.01, 1e-3, 1e-5, 1e-7)  # in units of a typical residual; the last one is the error left
+FADED: Final = (
+    0.1  # of the bend that the slopes ask for: with less the loss is nearly straight, and Newton steps are wild
+)
+CONSTANT: Final = 1e-13  # a column that varies by less, in units of its size, says nothing but rounding
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """Raw predictions are `X @ weights + intercept`: weights (features, outputs), intercept (outputs,).
+
+    `objective`: the mean weighted loss without its explicit factor, plus penalty / 2 times the sum of squared weights.
+    `gradient_norm`: its largest slope by a weight or an intercept, in the features' own units (of a loss with corners:
+    through the last window). `converged`: no step promises a gain. `message`: a sentence for people.
+    """
+
+    weights: Floats
+    intercept: Floats
+    converged: bool
+    iterations: int
+    gradient_norm: float
+    penalty: float
+    objective: float
+    message: str
+
+
+def fit_linear(
+    loss: Loss,
+    X: ArrayLike,
+    y: Any,
+    sample_weight: ArrayLike | None = None,
+    *,
+    penalty: float = 0.0,
+    columns: Columns | None = None,
+    start: LinearFit | ArrayLike | None = None,
+) -> LinearFit:
+    """The weights and intercept of least mean loss plus `penalty / 2` times the sum of squared weights.
+
+    The intercept goes free. A loss's explicit factor is divided out, so that the penalty keeps its meaning.
+    `X` (n, features) of finite numbers, taken as they are; `y` (n,), or what the loss declares; `sample_weight` (n,).
+    `start`: a `LinearFit`, or raw predictions that are the same for all rows; None is the loss's best constant.
+    One output, K classes, or the loss's heads. Where the loss bends downwards somewhere, the answer is a point from
+    which no small step helps, and `message` says so.
+    Raises `AdapterError`: LM421 for a loss whose total is not a sum over rows, LM422 for features, LM423 for a penalty,
+    LM424 where there is no finite start, LM425 for a loss without slopes.
+
+    >>> import lossmith as ls
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> fit = fit_linear(ls.get("mse"), X, [1.0, 3.0, 5.0, 7.0])
+    >>> fit.weights.round(9).tolist(), fit.intercept.round(9).tolist(), fit.converged
+    ([[2.0]], [1.0], True)
+    """
+    _check_loss(loss)
+    if not 0.0 <= penalty < np.inf:
+        raise AdapterError("LM423", f"penalty must be a finite number from 0 on, got {penalty}.")
+    rows = rows_of(y, sample_weight, columns)
+    table, rows = _present(X, rows)
+    constant = _constant(loss, rows, start)
+    raw = np.tile(constant, (rows.count, 1)) if _is_wide(loss, rows) else np.full(rows.count, constant[0])
+    problem = problem_of(loss, rows.y, raw, rows.weight, rows.columns)
+    frame = _frame(table)
+    system = System(problem, frame.features, np.append(penalty / frame.spread**2, 0.0))
+    theta = _theta(frame, constant, start)
+    outcome = _lowest(loss, system, theta)
+    if not penalty and _falls_for_ever(system, outcome):
+        outcome = replace(outcome, reached=False)
+    return _fit(loss, frame, outcome, penalty)
+
+
+def _check_loss(loss: Loss) -> None:
+    if not loss.is_additive:
+        raise AdapterError(
+            "LM421",
+            f"{loss.name}: a linear model needs a loss whose total is a sum over rows, and this one is not. "
+            "Train with a loss that is, such as squared_error, log_loss or focal, and measure with this one.",
+        )
+    if loss.definition.declaration.on == "probability":
+        raise AdapterError(
+            "LM421",
+            f"{loss.name}: it takes probabilities, which a weighted sum of features does not stay within. "
+            "Use the same loss on raw predictions.",
+        )
+
+
+def _present(X: ArrayLike, rows: Rows) -> tuple[Floats, Rows]:
+    """Features and rows without the rows of weight 0."""
+    table = np.asarray(X, dtype=np.float64)
+    if table.ndim != 2 or len(table) != rows.count:
+        raise AdapterError(
+            "LM422", f"X must have shape ({rows.count}, features), one row for each target, got {table.shape}."
+        )
+    if rows.weight is not None:
+        table, rows = table[rows.weight != 0], rows.take(rows.weight != 0)
+    if not rows.count:
+        raise AdapterError("LM422", "there is no row of positive weight to learn from.")
+    faulty = ~np.isfinite(table)
+    if faulty.any():
+        row, column = np.argwhere(faulty)[0]
+        raise AdapterError(
+            "LM422",
+            f"X must hold finite numbers, found {table[row, column]} in row {row}, column {column} ({faulty.sum()} such "
+            "entries). Fill missing values first.",
+        )
+    return table, rows
+
+
+def _is_wide(loss: Loss, rows: Rows) -> bool:
+    """Whether raw predictions have a second axis: heads, classes, or several targets a row."""
+    declared = loss.definition.declaration
+    return declared.has_classes or bool(declared.heads) or (not isinstance(rows.y, Mapping) and rows.y.ndim == 2)
+
+
+def _constant(loss: Loss, rows: Rows, start: LinearFit | ArrayLike | None) -> Floats:
+    """A raw prediction that is the same for all rows, (outputs,)."""
+    if isinstance(start, LinearFit):
+        return start.intercept
+    asked = loss.best_constant(rows.y, rows.weight, columns=rows.columns) if start is None else start
+    found = np.atleast_1d(np.asarray(asked, dtype=np.float64))
+    if not isinstance(rows.y, Mapping) and rows.y.ndim == 2 and found.size == 1:
+        found = np.repeat(found, rows.y.shape[1])
+    if not np.isfinite(found).all() and loss.target == "real" and loss.link == "identity" and rows.y.ndim == 1:
+        found = np.array([np.median(rows.y)])  # such losses have several minima, and the search for the best one failed
+    if not np.isfinite(found).all():
+        raise AdapterError(
+            "LM424",
+            f"{loss.name}: the best constant is {asked}, because the targets leave nothing to weigh against it (all the "
+            "same, or a class that never occurs). There is nothing to learn from these rows; number classes 0, 1, 2 "
+            "... without gaps, or give start=.",
+        )
+    return found
+
+
+# Features in steps of their own: the same problem in unknowns of one size ----------------------------------------
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Features (n, p + 1) moved to their centre and divided by their spread, and a column of ones."""
+
+    features: Floats
+    centre: Floats
+    spread: Floats
+
+
+def _frame(table: Floats) -> Frame:
+    centre = table.mean(axis=0)
+    moved = table - centre
+    spread = np.sqrt((moved**2).mean(axis=0))
+    still = spread <= CONSTANT * np.abs(centre)
+    moved[:, still] = 0.0
+    spread[still] = 1.0
+    return Frame(np.column_stack([moved / spread, np.ones(len(table))]), centre, spread)
+
+
+def _theta(frame: Frame, constant: Floats, start: Any) -> Floats:
+    if not isinstance(start, LinearFit):
+        return np.vstack([np.zeros((len(frame.centre), len(constant))), constant])
+    return np.vstack([start.weights * frame.spread[:, None], start.intercept + frame.centre @ start.weights])
+
+
+def _lowest(loss: Loss, system: System, theta: Floats) -> Outcome:
+    """Choose by the loss's form: Newton steps where it is smooth; else lines, windows or turns."""
+    problem = system.problem
+    if is_smooth(loss):
+        return minimise(system, theta, (*FIRST, 0.0) if _looks_straight(system, theta) else (0.0,))
+    if problem.coupled:
+        return minimise_by_turns(system, theta)
+    lines = lines_of(problem, times(system.features, theta))
+    if lines is not None:
+        return minimise_lines(system, theta, lines)
+    look = problem.look(times(system.features, theta))
+    if not (look.slopes.any() or look.bends.any()):
+        raise AdapterError(
+            "LM425",
+            f"{loss.name}: around the best constant no row's loss changes, so nothing says which way weights should go. "
+            "Train with a loss that has a slope, such as log_loss or squared_error, and measure with this one.",
+        )
+    found = minimise(system, theta, WINDOWS)
+    if found.reached:
+        return found
+    turned = minimise_by_turns(system, theta)
+    return replace(
+        min(found, turned, key=lambda end: end.value), reached=turned.reached, steps=found.steps + turned.steps
+    )
+
+
+def _looks_straight(system: System, theta: Floats) -> bool:
+    """Whether most rows are so far from their targets that the loss hardly bends there."""
+    look = system.problem.look(times(system.features, theta))
+    return bool(look.bends.sum() < FADED * (np.abs(look.slopes) / system.problem.scale).sum())
+
+
+def _falls_for_ever(system: System, outcome: Outcome) -> bool:
+    """Whether twice the weights do no worse: log loss where the classes can be told apart perfectly."""
+    twice = outcome.theta * np.append(np.full(len(outcome.theta) - 1, 2.0), 1.0)[:, None]
+    moved = bool((times(system.features, twice - outcome.theta)).any())
+    return moved and point_at(system, twice, 0.0).value <= outcome.value
+
+
+def _fit(loss: Loss, frame: Frame, outcome: Outcome, penalty: float) -> LinearFit:
+    weights = outcome.theta[:-1] / frame.spread[:, None]
+    intercept = outcome.theta[-1] - frame.centre @ weights
+    slope = outcome.slope[:-1] * frame.spread[:, None] + frame.centre[:, None] * outcome.slope[-1]
+    steepest = float(max(np.abs(slope).max(initial=0.0), np.abs(outcome.slope[-1]).max()))
+    message = _message(loss, outcome, penalty)
+    return LinearFit(weights, intercept, outcome.reached, outcome.steps, steepest, penalty, outcome.value, message)
+
+
+def _message(loss: Loss, outcome: Outcome, penalty: float) -> str:
+    if not outcome.reached:
+        advice = " It may fall for ever, as where yes and no can be told apart perfectly: give a penalty."
+        return f"Stopped after {outcome.steps} steps, before the lowest point was reached.{'' if penalty else advice}"
+    if outcome.bends_down:
+        return (
+            "Reached weights from which no small step helps. This loss also bends downwards, so another start may end "
+            "lower."
+        )
+    seen = (
+        "" if loss.is_strictly_convex else ", as far as the loss was seen: it was straight or bent upwards everywhere"
+    )
+    return f"No other weights give a lower objective{seen}."

@@ -1,0 +1,196 @@
+"""What probabilities and quantiles are worth: predictions of compared rows come in, a section of evidence goes out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossmith.advise.judge.calibration import Calibration, calibration, calibration_of_classes
+from lossmith.advise.judge.compare import Judged
+from lossmith.advise.judge.coverage import Coverage, coverage, coverages, crossings
+from lossmith.advise.judge.decide import Ask
+from lossmith.advise.models.candidate import label
+from lossmith.advise.tell.found import Found
+from lossmith.algebra.decision import AsIs, Corrected, Rule, act, probabilities
+from lossmith.report.record import Picture, Section, Series, Table
+from lossmith.report.words import number, with_margin
+
+Floats = NDArray[np.float64]
+HEADS: Final = (
+    "way",
+    "slope (1 is right)",
+    "intercept (0 is right)",
+    "said − happened",
+    "miscalibration",
+    "discrimination",
+)
+
+
+def calibrated(found: Found) -> Section | None:
+    """Calibration of classes, coverage of quantiles; nothing where a mean is aimed at."""
+    kind, aim = found.ready.profile.kind, found.ready.aim
+    if kind == "binary":
+        return _two_classes(found)
+    if kind == "class":
+        return _classes(found)
+    return _quantiles(found) if aim.level is not None or aim.levels else None
+
+
+def _named(found: Found) -> list[tuple[str, Ask, Rule]]:
+    """The usual way and the advised one; then every reweighted loss, before and after its weights are undone."""
+    named: list[tuple[str, Ask, Rule]] = []
+    for row in {id(row): row for row in (found.default, found.advised)}.values():
+        words = label(found.trained[row.contender.model].candidate)
+        corrected = row.contender.rule
+        named.append((words, found.ask(row), AsIs()))
+        if not np.array_equal(_said(named[-1][1], corrected), _said(named[-1][1], AsIs())):
+            named.append((f"{words}, corrected", named[-1][1], corrected))
+    for row in found.comparison.rows:
+        weights = found.trained[row.contender.model].candidate.weights if row.contender.model >= 0 else ()
+        if weights:
+            ask, words = found.ask(row), label(found.trained[row.contender.model].candidate)
+            named += [(words, ask, AsIs()), (f"{words}, weights undone", ask, Corrected(weights))]
+    return list({words: (words, ask, rule) for words, ask, rule in reversed(named)}.values())[::-1]
+
+
+def _said(ask: Ask, rule: Rule) -> Floats:
+    return probabilities(rule, ask.y_pred, ask.sample.columns)
+
+
+def _two_classes(found: Found) -> Section:
+    positive = found.ready.profile.positive or "yes"
+    seen = [(words, _calibration(found, ask, rule)) for words, ask, rule in _named(found)]
+    table = Table(
+        "How far the probabilities can be taken at their word",
+        "Miscalibration is what a perfect recalibration would save in log loss, discrimination what knowing the features "
+        "saves (higher is better).",
+        HEADS,
+        tuple((words, *_row(c)) for words, c in seen),
+    )
+    drawn = [pair for pair in seen if pair[0] in _drawn(found, seen)]
+    picture = Picture(
+        "calibration",
+        "",
+        f"Rows in groups of like probabilities: how often “{positive}” happened. On the line, a probability means what it "
+        "says; bars are 95 % intervals.",
+        "predicted probability",
+        "share that happened",
+        tuple(_curve(words, c) for words, c in drawn),
+        diagonal=True,
+    )
+    sentences = tuple(f"{words[0].upper()}{words[1:]}: {c.sentence}" for words, c in drawn)
+    return Section("calibration", "What the probabilities are worth", sentences, (table,), (picture,))
+
+
+def _drawn(found: Found, seen: list[tuple[str, Calibration]]) -> set[str]:
+    usual = seen[0][0]
+    advised = label(found.trained[found.advised.contender.model].candidate)
+    best = next((words for words, _ in seen if words.startswith(advised) and words != advised), advised)
+    return {usual, best}
+
+
+def _calibration(found: Found, ask: Ask, rule: Rule) -> Calibration:
+    blocks = _blocks(found)
+    return calibration(ask.sample.y, _said(ask, rule), ask.sample.weight, blocks)
+
+
+def _blocks(found: Found) -> list[NDArray[np.int64]]:
+    rows = found.bench.split.compared
+    return [blocks[rows] for blocks in found.bench.split.blocks]
+
+
+def _row(c: Calibration) -> tuple[str, ...]:
+    return (
+        with_margin(c.slope, c.slope_margin),
+        with_margin(c.intercept, c.intercept_margin),
+        with_margin(c.excess, c.excess_margin),
+        number(c.log_loss.miscalibration),
+        number(c.log_loss.discrimination),
+    )
+
+
+def _curve(words: str, c: Calibration) -> Series:
+    points = c.curve
+    halves = tuple(max(point.high - point.share, point.share - point.low) for point in points)
+    return Series(words, "points", tuple(p.predicted for p in points), tuple(p.share for p in points), halves)
+
+
+def _classes(found: Found) -> Section:
+    """One class against the rest."""
+    row = found.advised
+    ask = found.ask(row)
+    p = _said(ask, row.contender.rule)
+    seen = calibration_of_classes(ask.sample.y, p, found.ready.profile.classes, ask.sample.weight, _blocks(found))
+    table = Table(
+        "Each class against the rest",
+        "Slope 1 and intercept 0: the probabilities mean what they say.",
+        ("class", *HEADS[1:]),
+        tuple((name, *_row(c)) for name, c in zip(seen.labels, seen.classes, strict=True)),
+    )
+    curve = _curve("the most probable class", seen.top)
+    picture = Picture(
+        "calibration",
+        "",
+        "How often the most probable class was right, by how probable it was said to be; bars are 95 % intervals.",
+        "predicted probability of the decision",
+        "share that was right",
+        (curve,),
+        diagonal=True,
+    )
+    return Section("calibration", "What the probabilities are worth", (seen.top.sentence,), (table,), (picture,))
+
+
+def _quantiles(found: Found) -> Section:
+    """Coverage of the advised way and of the usual loss with its rule."""
+    levels = found.ready.aim.levels
+    rows = {id(row): row for row in (found.telling.simple, found.advised)}.values()
+    covered = [(found.telling.way(row), _coverage(found, row)) for row in rows]
+    table = Table(
+        "How many rows lie where they were promised",
+        "A right quantile keeps its promise in every range of predictions, not only on average.",
+        ("way", "promised", "kept", "95 % interval"),
+        tuple(
+            (words, f"{100 * c.promised:.4g} %", f"{100 * c.share:.3g} %", f"{100 * c.low:.3g} – {100 * c.high:.3g} %")
+            for words, each in covered
+            for c in each
+        ),
+    )
+    picture = Picture(
+        "coverage",
+        "",
+        "The share of rows at or below the prediction (several quantiles: between the outermost), by the size of the "
+        "prediction; the promise is the same for all.",
+        "prediction",
+        "share of rows",
+        tuple(_by_size(words, each[-1]) for words, each in covered),
+    )
+    sentences = [each[-1].sentence for _, each in covered[-1:]]
+    if levels:
+        sentences.append(_crossing(found))
+    return Section("coverage", "How many rows lie below the prediction", tuple(sentences), (table,), (picture,))
+
+
+def _coverage(found: Found, row: Judged) -> tuple[Coverage, ...]:
+    ask, aim = found.ask(row), found.ready.aim
+    said = act(row.contender.rule, ask.y_pred, ask.sample.columns)
+    if aim.levels:
+        return coverages(ask.sample.y, said, aim.levels, ask.sample.weight, _blocks(found))
+    assert aim.level is not None
+    return (coverage(ask.sample.y, said, aim.level, ask.sample.weight, _blocks(found)),)
+
+
+def _by_size(words: str, c: Coverage) -> Series:
+    halves = tuple(max(point.high - point.share, point.share - point.low) for point in c.by_size)
+    return Series(words, "points", tuple(p.predicted for p in c.by_size), tuple(p.share for p in c.by_size), halves)
+
+
+def _crossing(found: Found) -> str:
+    ask = found.ask(found.advised)
+    before = crossings(ask.y_pred) if ask.y_pred.ndim > 1 else 0
+    after = crossings(act(found.rule, ask.y_pred, ask.sample.columns))
+    rows = len(ask.sample.y)
+    if not before:
+        return f"The quantiles cross in {after} of {rows:,} rows."
+    return f"The quantiles of the models cross in {before:,} of {rows:,} rows; after sorting, in {after}."
