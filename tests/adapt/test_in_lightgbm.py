@@ -364,3 +364,14 @@ def test_a_user_loss_with_an_extra_column_and_two_heads() -> None:
     model = for_lightgbm(loss, columns={"cost": cost}).train(X, REAL, params=PARAMS, rounds=10)
     other = for_lightgbm(get("squared_error"), curvature="exact").train(X, REAL, cost, params=PARAMS, rounds=10)
     assert relative(model.predict(X), other.predict(X)) <= 1e-6
+
+
+def test_a_minus_in_front_of_the_mean_leaves_the_gradient_alone():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = (X[:, 0] + rng.normal(size=400) > 0).astype(float)
+    texts = ("-mean(y*log(p) + (1-y)*log(1-p))", "mean(-y*log(p) - (1-y)*log(1-p))")
+    outside, inside = (losses.parse(text, target="binary", link="sigmoid") for text in texts)
+    raw = [for_lightgbm(loss).train(X, y, rounds=20).predict(X, raw_score=True) for loss in (outside, inside)]
+    assert np.allclose(*raw, rtol=1e-12)
+    assert inside.value(y, raw[0]) < 0.5 * np.log(2)

@@ -186,34 +186,31 @@ def _theta(frame: Frame, constant: Floats, start: Any) -> Floats:
 
 def _lowest(loss: Loss, system: System, theta: Floats) -> Outcome:
     """Choose by the loss's form: Newton steps where it is smooth; else lines, windows or turns."""
-    problem = system.problem
-    if is_smooth(loss):
-        return minimise(system, theta, (*FIRST, 0.0) if _looks_straight(system, theta) else (0.0,))
-    if problem.coupled:
-        return minimise_by_turns(system, theta)
-    lines = lines_of(problem, times(system.features, theta))
+    problem, raw = system.problem, times(system.features, theta)
+    lines = None if is_smooth(loss) or problem.coupled else lines_of(problem, raw)
     if lines is not None:
         return minimise_lines(system, theta, lines)
-    look = problem.look(times(system.features, theta))
+    look = problem.look(raw)
     if not (look.slopes.any() or look.bends.any()):
         raise AdapterError(
             "LM425",
             f"{loss.name}: around the best constant no row's loss changes, so nothing says which way weights should go. "
             "Train with a loss that has a slope, such as log_loss or squared_error, and measure with this one.",
         )
+    if is_smooth(loss):
+        # where most rows are so far from their targets that the loss hardly bends, Newton steps are wild
+        straight = look.bends.sum() < FADED * (np.abs(look.slopes) / problem.scale).sum()
+        return minimise(system, theta, (*FIRST, 0.0) if straight else (0.0,))
+    return minimise_by_turns(system, theta) if problem.coupled else _through_windows(system, theta)
+
+
+def _through_windows(system: System, theta: Floats) -> Outcome:
     found = minimise(system, theta, WINDOWS)
     if found.reached:
         return found
     turned = minimise_by_turns(system, theta)
-    return replace(
-        min(found, turned, key=lambda end: end.value), reached=turned.reached, steps=found.steps + turned.steps
-    )
-
-
-def _looks_straight(system: System, theta: Floats) -> bool:
-    """Whether most rows are so far from their targets that the loss hardly bends there."""
-    look = system.problem.look(times(system.features, theta))
-    return bool(look.bends.sum() < FADED * (np.abs(look.slopes) / system.problem.scale).sum())
+    best = min(found, turned, key=lambda end: end.value)
+    return replace(best, reached=turned.reached, steps=found.steps + turned.steps)
 
 
 def _falls_for_ever(system: System, outcome: Outcome) -> bool:

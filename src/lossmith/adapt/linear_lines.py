@@ -10,7 +10,7 @@ On the Implementation of a Primal-Dual Interior Point Method, SIAM J. Optimizati
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,15 +101,15 @@ class Part:
 
 
 def _solve(system: System, start: Floats, corner: Floats, left: Floats, right: Floats) -> Part:
-    features, ridge = system.features, system.penalties
-    raw = times(features, start[:, None])[:, 0]
+    raw = times(system.features, start[:, None])[:, 0]
     spread = float(np.abs(raw - corner).mean()) or 1.0
-    slopes = (left + right) / 2
+    half = (right - left) / 2  # the distances to both lines' slopes are kept, for their sum may round to a slope itself
     below, above = np.maximum(corner - raw, 0) + spread, np.maximum(raw - corner, 0) + spread
-    state, steps = (start, slopes, below, above), 0
+    state, steps = State(start, half, half, below, above), 0
     best = _part(system, start, state, corner, left, right, steps)
     for steps in range(1, STEPS + 1):
-        state = _inner_step(features, ridge, state, corner, left, right)
+        with np.errstate(all="ignore"):
+            state = _inner_step(system, state, corner, left)
         if not all(np.isfinite(a).all() for a in state):
             break
         part = _part(system, start, state, corner, left, right, steps)
@@ -119,15 +119,22 @@ def _solve(system: System, start: Floats, corner: Floats, left: Floats, right: F
     return best
 
 
-State = tuple[Floats, Floats, Floats, Floats]
+class State(NamedTuple):
+    """Unknowns; how far each row's slope is from both lines'; how far its raw prediction is below and above its corner."""
+
+    theta: Floats
+    from_left: Floats
+    to_right: Floats
+    below: Floats
+    above: Floats
 
 
-def _inner_step(features: Floats, ridge: Floats, state: State, corner: Floats, left: Floats, right: Floats) -> State:
+def _inner_step(system: System, state: State, corner: Floats, left: Floats) -> State:
     """Predict, then correct: both problems' Newton steps, kept inside the bounds."""
-    theta, slopes, below, above = state
-    from_left, to_right = slopes - left, right - slopes
+    features, ridge = system.features, system.penalties
+    theta, from_left, to_right, below, above = state
     off = corner + above - below - times(features, theta[:, None])[:, 0]
-    rest = -(back(features, slopes[:, None])[:, 0] + ridge * theta)
+    rest = -(back(features, (left + from_left)[:, None])[:, 0] + ridge * theta)
     give = 1 / (above / to_right + below / from_left)
     matrix = gram(features, give) + np.diag(ridge)
 
@@ -136,33 +143,43 @@ def _inner_step(features: Floats, ridge: Floats, state: State, corner: Floats, l
         d_theta = solved(matrix, rest + back(features, (give * shift)[:, None])[:, 0])
         d_slopes = give * (times(features, d_theta[:, None])[:, 0] - shift)
         d_below, d_above = (want_below - below * d_slopes) / from_left, (want_above + above * d_slopes) / to_right
-        return d_theta, d_slopes, d_below, d_above
+        return State(d_theta, d_slopes, -d_slopes, d_below, d_above)
 
-    gap = float((below * from_left + above * to_right).sum())
-    _, d, b, a = newton(-below * from_left, -above * to_right)
-    primal, dual = _longest((below, b), (above, a)), _longest((from_left, d), (to_right, -d))
-    left_over = float(
-        ((below + primal * b) * (from_left + dual * d) + (above + primal * a) * (to_right - dual * d)).sum()
+    left_over = [a * b for a, b in ((below, from_left), (above, to_right))]
+    first = newton(-left_over[0], -left_over[1])
+    there = _moved(state, first, *_lengths(state, first))
+    gap, rest_of_it = (float((s.below * s.from_left + s.above * s.to_right).sum()) for s in (state, there))
+    centre = (rest_of_it / gap) ** 3 * gap / (2 * len(below))
+    step = newton(
+        centre - left_over[0] - first.below * first.from_left, centre - left_over[1] - first.above * first.to_right
     )
-    centre = (left_over / gap) ** 3 * gap / (2 * len(slopes))
-    step = newton(centre - below * from_left - b * d, centre - above * to_right + a * d)
-    primal = INSIDE * _longest((below, step[2]), (above, step[3]))
-    dual = INSIDE * _longest((from_left, step[1]), (to_right, -step[1]))
-    if ridge.any():  # theta stands in both problems: one length for both
+    primal, dual = (INSIDE * length for length in _lengths(state, step))
+    if ridge.any():  # the unknowns stand in both problems: one length for both
         primal = dual = min(primal, dual)
-    return theta + primal * step[0], slopes + dual * step[1], below + primal * step[2], above + primal * step[3]
+    return _moved(state, step, primal, dual)
+
+
+def _moved(state: State, step: State, primal: float, dual: float) -> State:
+    lengths = (primal, dual, dual, primal, primal)
+    return State(*(value + length * change for value, change, length in zip(state, step, lengths, strict=True)))
+
+
+def _lengths(state: State, step: State) -> tuple[float, float]:
+    """How far both problems may go before something is 0; at most 1 / INSIDE, so that a whole step can be taken."""
+    return (
+        _longest((state.below, step.below), (state.above, step.above)),
+        _longest((state.from_left, step.from_left), (state.to_right, step.to_right)),
+    )
 
 
 def _longest(*pairs: tuple[Floats, Floats]) -> float:
-    """How far each may go along its change before it is 0; at most 1 / INSIDE, so that a whole step can be taken."""
-    with np.errstate(all="ignore"):
-        ratios = [np.where(change < 0, -value / change, np.inf).min(initial=np.inf) for value, change in pairs]
+    ratios = [np.where(change < 0, -value / change, np.inf).min(initial=np.inf) for value, change in pairs]
     return float(min(*ratios, 1 / INSIDE))
 
 
 def _part(system: System, start: Floats, state: State, corner: Floats, left: Floats, right: Floats, steps: int) -> Part:
     """How far the objective at these unknowns can be from the least: what slopes that balance would prove."""
-    theta, slopes = state[:2]
+    theta, slopes = state.theta, left + state.from_left
     off = times(system.features, theta[:, None])[:, 0] - corner
     terms = np.where(off < 0, left, right) * off
     slope = back(system.features, slopes[:, None])[:, 0] + system.penalties * theta

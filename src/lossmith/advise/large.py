@@ -39,6 +39,11 @@ class Large:
     sample: pl.DataFrame
     numbers: NDArray[np.int64]
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are rows outside the sample."""
+        return len(self.numbers) < self.source.rows
+
 
 @dataclass(frozen=True)
 class Outside:
@@ -86,7 +91,11 @@ def can_stream(request: Request) -> bool:
 
 
 def judged_outside(
-    large: Large, bench: Bench, comparison: Comparison, ready: Prepared, step: Callable[[float], None]
+    large: Large,
+    bench: Bench,
+    comparison: Comparison,
+    ready: Prepared,
+    tell: Callable[[str, float], None],
 ) -> tuple[Comparison, Outside]:
     """Judge every way on all rows outside the sample, under the models of the first folds."""
     ways = tuple(row.contender for row in comparison.rows)
@@ -100,8 +109,8 @@ def judged_outside(
         Reading(table.target, ready.profile.classes, style, table.weight),
         tuple(bench.rows.columns),
     )
-    costs = stream_costs(large.source, judging, skip=large.numbers, step=step)
-    found = judge(bench.measure, ways, (_tallies(costs, len(ways), bench, comparison),))
+    costs = stream_costs(large.source, judging, skip=large.numbers, step=lambda part: tell("comparing", part))
+    found = judge(bench.measure, ways, (_tallies(costs, len(ways), bench, comparison),), comparison.favoured)
     return found, Outside(costs, lazy_profile(large.source, table.target, style=style))
 
 

@@ -15,8 +15,10 @@ from typing import Any
 from lossmith.advise.found import Study, finished
 from lossmith.advise.judge.compare import compare
 from lossmith.advise.judge.contender import Bench
+from lossmith.advise.judge.evidence import favoured, noise_of
 from lossmith.advise.judge.measure import measure_of
 from lossmith.advise.large import Large, can_stream, judged_outside, opened, with_source
+from lossmith.advise.models.first import first_look
 from lossmith.advise.models.plan import Plan
 from lossmith.advise.models.shortlist import MOST, shortlist
 from lossmith.advise.models.train import train_all
@@ -101,28 +103,29 @@ def run(data: Any, request: Request, tell: Step) -> Study:
     large = given if isinstance(given, Large) else None
     ready = prepare(large.sample if large else given, request)
     ready = with_source(large, ready, request) if large else ready
-    learned = len(ready.split.folds[0].fit)
-    plan = Plan(
-        learned, max(len(ready.profile.classes), 1), request.seed, request.quick, _model(ready, request), deadline
-    )
-    most = MOST if learned <= LARGE else MOST_OF_LARGE
-    candidates = shortlist(ready.profile, ready.aim, request.loss, most=most, model=plan.model)
-    tell("splitting and encoding", 0.05)
+    plan = _plan(ready, request, deadline)
+    most = MOST if plan.rows <= LARGE else MOST_OF_LARGE
+    first = first_look(ready.material, ready.split.folds[0], plan)
+    candidates = shortlist(ready.profile, ready.aim, request.loss, most=most, model=plan.model, first=first)
     training = train_all(candidates, ready.material, ready.split, plan, _between(tell, 0.08, 0.8))
 
     tell("comparing", 0.8)
     split = replace(ready.split, folds=ready.split.folds[: training.folds])
     bench = Bench(ready.sample, split, training.trained, ready.aim, measure_of(ready.aim, len(ready.profile.classes)))
-    found = Found(ready, bench, compare(bench), plan, failed=training.failed)
-    if large is not None and can_stream(request) and len(large.numbers) < large.source.rows:
-        telling = _between(tell, 0.8, 0.9)
-        told, outside = judged_outside(large, bench, found.comparison, ready, lambda part: telling("comparing", part))
-        found = replace(found, comparison=told, outside=outside)
+    noise = noise_of(bench, ready.profile.kind)
+    found = Found(ready, bench, compare(bench, favoured(bench, noise)), plan, failed=training.failed, noise=noise)
+    if large is not None and large.has_others and can_stream(request):
+        comparison, outside = judged_outside(large, bench, found.comparison, ready, _between(tell, 0.8, 0.9))
+        found = replace(found, comparison=comparison, outside=outside)
     return finished(found, how, request, _between(tell, 0.9, 0.97))
 
 
-def _model(ready: Prepared, request: Request) -> str:
-    return request.model_for(len(ready.rows.known))
+def _plan(ready: Prepared, request: Request, deadline: float | None) -> Plan:
+    """How much work it may be: by the rows that one fold learns from."""
+    classes = len(ready.profile.classes)
+    model = request.model_for(len(ready.rows.known))
+    outputs = classes if classes > 2 else 1
+    return Plan(len(ready.split.folds[0].fit), outputs, request.seed, request.quick, model, deadline)
 
 
 def _between(tell: Step, low: float, high: float) -> Step:

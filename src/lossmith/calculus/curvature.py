@@ -27,6 +27,7 @@ TINY: Final = float(np.finfo(np.float32).tiny)  # boosters keep gradients in flo
 # One round's largest step per row on a log or logit scale. Focal, 4 gammas, 3 shares of positives: held-out loss over
 # that of the constant is 0.671, 0.664, 0.665, 0.664, 0.665 for steps of 0.5, 1, 2, 4, 8: the choice hardly matters.
 RAW_STEP: Final = 2.0
+NOTHING: Final = 1e-6  # a median this small beside the mean is what a model leaves of exact zeros
 RESIDUAL_STEPS: Final = 2.0  # the same on the target's own scale, in units of the median |residual|
 
 POLICIES: Final[Mapping[str, str]] = {
@@ -147,14 +148,15 @@ def longest_step(link: str, residual: Floats, sample_weight: Floats | None = Non
 
 
 def typical_size(residual: Floats, sample_weight: Floats | None = None) -> float:
-    """Weighted median |residual|; the mean where more than half are exactly 0; 1 where all are.
+    """Weighted median |residual|; the mean where more than half are next to 0 beside it; 1 where all are 0.
 
-    >>> typical_size(np.array([-3.0, 1.0, 2.0])), typical_size(np.array([0.0, 0.0, 6.0])), typical_size(np.zeros(2))
+    >>> typical_size(np.array([-3.0, 1.0, 2.0])), typical_size(np.array([0.0, 1e-300, 6.0])), typical_size(np.zeros(2))
     (2.0, 2.0, 1.0)
     """
     sizes = np.abs(residual)
     middle = float(np.median(sizes)) if sample_weight is None else _weighted_median(sizes, sample_weight)
-    return middle or float(np.average(sizes, weights=sample_weight)) or 1.0
+    mean = float(np.average(sizes, weights=sample_weight))
+    return middle if middle > NOTHING * mean else mean or 1.0
 
 
 def _weighted_median(numbers: Floats, weight: Floats) -> float:

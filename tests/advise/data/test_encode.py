@@ -227,7 +227,7 @@ for source in (frame, frame.to_arrow()):
     assert np.isfinite(booster.predict(encoded.matrix)).all()
 print("alive")
 """
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip().endswith("alive"), done.stderr[-2000:]
     assert done.returncode == 0

@@ -3,7 +3,8 @@
 All differences are paired (the same rows under both). A difference counts if it lies outside the interval that holds
 for all comparisons together, and is above half a percent of the cost. The advice is the simplest way that lies within
 one standard error of the cheapest (Breiman et al. 1984, section 3.4.3): the usual loss with its rule, the usual loss as
-it is, then the others from the cheapest on. What the study answers says whether the difference counts.
+it is, the loss that belongs to the noise (within two), then the others from the cheapest on. What the study answers says
+whether the difference counts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lossmith.report.record import Answer
 
 Floats = NDArray[np.float64]
 WITHIN: Final = 1.0  # standard errors
+FAVOURED: Final = 2.0  # the same for the loss that the noise speaks for, which is evidence of its own
 ROOM: Final = 0.05
 
 
@@ -45,7 +47,7 @@ class Comparison:
 
     `answer` says what counts. `unsure` says that the intervals have room for a way that is better than the chosen one
     by more than `ROOM`: "it does not matter" would say too much. `constant_unbeaten`: no model is clearly better than
-    one answer for every row.
+    one answer for every row. `favoured` is the model that other evidence speaks for.
     """
 
     measure: Measure
@@ -57,6 +59,7 @@ class Comparison:
     constant_unbeaten: bool
     unsure: bool
     tallies: tuple[Tallies, ...]
+    favoured: int | None = None
 
     def gap(self, first: int, second: int) -> Estimate:
         """By how much `first` costs more than `second`."""
@@ -67,10 +70,10 @@ class Comparison:
         return _counts(self.gap(first, second), self.rows[first].mean, self.comparisons)
 
 
-def compare(bench: Bench) -> Comparison:
-    """Judge every way of a bench."""
+def compare(bench: Bench, favoured: int | None = None) -> Comparison:
+    """Judge every way of a bench; of ways that are about as cheap the model `favoured` by other evidence goes first."""
     ways = contenders(bench)
-    return judge(bench.measure, ways, tallies_of(ways, bench.rows, bench.split))
+    return judge(bench.measure, ways, tallies_of(ways, bench.rows, bench.split), favoured)
 
 
 def tallies_of(ways: tuple[Contender, ...], rows: Sample, split: Split) -> tuple[Tallies, ...]:
@@ -86,22 +89,25 @@ def tallies_of(ways: tuple[Contender, ...], rows: Sample, split: Split) -> tuple
     return tuple(found)
 
 
-def judge(measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...]) -> Comparison:
+def judge(
+    measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...], favoured: int | None = None
+) -> Comparison:
     """Judge ways by their sums."""
     count = max(len(ways) - 1, 1)
     usual = next(i for i, way in enumerate(ways) if way.role == "default")
     rows = tuple(_judged(i, way, usual, tallies, count) for i, way in enumerate(ways))
-    order = _by_preference(rows)
+    order = _by_preference(rows, favoured)
     models = [i for i in order if ways[i].role != "own"]
     best = min(range(len(rows)), key=lambda i: rows[i].mean)
     target = min(models, key=lambda i: rows[i].mean)
-    chosen = next(i for i in models if _near(widest(tallies, i, target), rows[i].mean))
+    within = {i: FAVOURED if rows[i].contender.model == favoured else WITHIN for i in models}
+    chosen = next(i for i in models if _near(widest(tallies, i, target), rows[i].mean, within[i]))
     unbeaten = not any(_counts(widest(tallies, 0, i), rows[0].mean, count) for i in models)
     if unbeaten and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
     unsure = any(_room(widest(tallies, chosen, i), rows[chosen].mean, count) for i in models if i != chosen)
     answer = _answer(rows, chosen, tallies, count)
-    return Comparison(measure, rows, chosen, best, count, answer, unbeaten, unsure, tallies)
+    return Comparison(measure, rows, chosen, best, count, answer, unbeaten, unsure, tallies, favoured)
 
 
 def _judged(i: int, way: Contender, usual: int, tallies: tuple[Tallies, ...], count: int) -> Judged:
@@ -116,11 +122,12 @@ def _negative(estimate: Estimate) -> Estimate:
     return Estimate(-estimate.mean, estimate.error, estimate.freedom)
 
 
-def _by_preference(rows: tuple[Judged, ...]) -> list[int]:
-    """Positions of the models: the default with its rule, the default as it is, then the others, the cheapest first."""
+def _by_preference(rows: tuple[Judged, ...], favoured: int | None) -> list[int]:
+    """Positions of the models: the default with its rule, as it is, the favoured one, then the others by their cost."""
     simple = {"default with rule": 0, "default": 1}
     places = [i for i, row in enumerate(rows) if row.contender.model >= 0]
-    return sorted(places, key=lambda i: (simple.get(rows[i].contender.role, 2), rows[i].mean))
+    ranks = {i: simple.get(rows[i].contender.role, 2 if rows[i].contender.model == favoured else 3) for i in places}
+    return sorted(places, key=lambda i: (ranks[i], rows[i].mean))
 
 
 def _counts(gap: Estimate, before: float, count: int) -> bool:
@@ -130,11 +137,11 @@ def _counts(gap: Estimate, before: float, count: int) -> bool:
     return bool(gap.mean > gap.margin(count, JOINT_LEVEL) and gap.mean > MATTERS * abs(before))
 
 
-def _near(gap: Estimate, mean: float) -> bool:
-    """Whether a way costs no more than the cheapest one, but for one standard error or half a percent."""
+def _near(gap: Estimate, mean: float, within: float) -> bool:
+    """Whether a way costs no more than the cheapest one, but for so many standard errors or half a percent."""
     if gap.mean == 0:
         return True
-    return bool(gap.mean <= max(WITHIN * np.nan_to_num(gap.error), MATTERS * abs(mean)))
+    return bool(gap.mean <= max(within * np.nan_to_num(gap.error), MATTERS * abs(mean)))
 
 
 def _room(gap: Estimate, mean: float, count: int) -> bool:

@@ -92,7 +92,7 @@ def contenders(bench: Bench) -> tuple[Contender, ...]:
         if place != default:
             own = model.candidate.own
             found.append(_with(bench, "own" if own else "candidate", place, _usual if own else _chosen))
-    return tuple(way for way in found if way.role != "default with rule" or way.rules != found[1].rules)
+    return tuple(way for way in found if way.role != "default with rule" or way.rule != found[1].rule)
 
 
 def _constant(bench: Bench) -> Contender:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
@@ -13,12 +15,23 @@ from lossmith.advise.models.rows import Facts
 from lossmith.algebra.decision import CostMatrix, ErrorCosts
 from lossmith.report.words import number
 
+Floats = NDArray[np.float64]
 HUBER_SPREADS: Final = 1.345
 MAD_TO_SD: Final = 1.4826
+LOGISTIC_SPREADS: Final = 0.614  # a logistic noise with this scale has the spread 1 (median |error| times 1.4826)
+STUDENT_SPREADS: Final = 0.911  # the same of Student-t noise with 4 degrees of freedom
 HEAVY: Final = 1.3
 
 
-def facts_of(profile: Profile, aim: Aim) -> Facts:
+@dataclass(frozen=True)
+class Prior:
+    """Targets and what a first model says of them, (n,) each; without a model the mean of the targets."""
+
+    y: Floats
+    y_pred: Floats
+
+
+def facts_of(profile: Profile, aim: Aim, first: Prior | None = None) -> Facts:
     """Return what conditions, parameters and reasons read."""
     costs = aim.costs
     facts: dict[str, Any] = {
@@ -34,7 +47,13 @@ def facts_of(profile: Profile, aim: Aim) -> Facts:
         "skew": profile.skew,
         "mean": number(profile.mean),
     }
-    return facts | (_class_facts(profile, aim) if profile.classes else _number_facts(profile))
+    return facts | (
+        _class_facts(profile, aim) if profile.classes else _number_facts(profile, first or _without(profile))
+    )
+
+
+def _without(profile: Profile) -> Prior:
+    return Prior(profile.y, np.full(len(profile.y), profile.mean))
 
 
 def _class_facts(profile: Profile, aim: Aim) -> Facts:
@@ -72,32 +91,46 @@ WEIGHTS: Final[Mapping[type[Any], Callable[[Any], Facts]]] = {
 }
 
 
-def _number_facts(profile: Profile) -> Facts:
-    y = profile.y
-    median = float(np.median(y))
-    spread = MAD_TO_SD * float(np.median(np.abs(y - median))) or profile.sd
-    delta = float(f"{HUBER_SPREADS * spread:.3g}")
-    scale = float(f"{spread / 2:.3g}")
-    mean, variance = profile.mean, profile.sd**2
-    dispersion = max(0.0, (variance - mean) / mean**2) if mean > 0 else 0.0
-    expected = float(np.exp(-mean)) if mean < 700 else 0.0
+def _number_facts(profile: Profile, first: Prior) -> Facts:
+    """What is left once a first model has said what it can: parameters of losses are about the noise, not the signal."""
+    y, p = first.y, first.y_pred
+    residual = y - p
+    spread = MAD_TO_SD * float(np.median(np.abs(residual - np.median(residual)))) or float(residual.std()) or 1.0
+    delta, wide = _rounded(HUBER_SPREADS * spread), _rounded(LOGISTIC_SPREADS * spread)
     return {
-        "median": number(median),
+        "median": number(float(np.median(profile.y))),
         "delta": delta,
         "delta_words": number(delta),
-        "scale": scale,
-        "scale_words": number(scale),
-        "heavy": _tails(y) > HEAVY,
-        "mean_value": mean,
-        "ratio": variance / mean if mean > 0 else 1.0,
-        "dispersion": float(f"{dispersion:.3g}"),
-        "zeros": profile.zeros,
-        "percent_zeros": 100 * profile.zeros,
-        "extra_zeros": float(f"{min(max((profile.zeros - expected) / (1 - expected), 0.01), 0.99):.2g}"),
+        "scale": _rounded(STUDENT_SPREADS * spread),
+        "scale_words": number(_rounded(STUDENT_SPREADS * spread)),
+        "width": wide,
+        "width_words": number(wide),
+        "heavy": _tails(residual) > HEAVY,
+        **_count_facts(profile, y, p),
     }
 
 
-def _tails(y: Any) -> float:
+def _count_facts(profile: Profile, y: Floats, p: Floats) -> Facts:
+    """How counts vary around the first model's means, beside Poisson counts."""
+    mean, square = float(p.mean()), float((p**2).mean())
+    variance = float(((y - p) ** 2).mean())
+    with np.errstate(over="ignore"):
+        expected = float(np.exp(-p).mean())
+    extra = (float((y == 0).mean()) - expected) / (1 - expected) if 0 < expected < 1 else 0.0
+    return {
+        "ratio": variance / mean if mean > 0 else 1.0,
+        "dispersion": _rounded(max(0.0, variance - mean) / square) if square > 0 else 0.0,
+        "zeros": profile.zeros,
+        "percent_zeros": 100 * profile.zeros,
+        "extra_zeros": _rounded(extra, 2),
+    }
+
+
+def _rounded(value: float, digits: int = 3) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _tails(y: Floats) -> float:
     """How much farther the outer hundredths lie than a bell curve would put them, in units of the middle half."""
     low, first, third, high = np.quantile(y, [0.01, 0.25, 0.75, 0.99])
     width = float(third - first)

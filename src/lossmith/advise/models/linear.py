@@ -33,7 +33,6 @@ MOST_CELLS: Final = 5e7  # of the design (0.4 GB); beyond it, rarer levels are l
 # Penalties in units of the loss's bend, so that none depends on the target's unit; the strongest first. On squared
 # error and scaled, unrelated features, 1 halves every weight.
 GRID: Final = tuple(10.0**power for power in (1.25, 0.5, -0.25, -1.0, -1.75, -2.5, -3.25, -4.0))
-CHANCE: Final = 0.25  # standard errors on the stop rows by which a stronger penalty may look worse than the best
 PATIENCE: Final = 3  # penalties in a row without a better value on the stop rows that end the search
 
 
@@ -240,40 +239,22 @@ def train_linear(
     unit = _bend(loss, rows, constant)
     start: LinearFit | ArrayLike = constant
     fits: list[LinearFit] = []
-    terms: list[Floats] = []
+    values: list[float] = []
     for strength in GRID:
         fit = fit_linear(loss, X, rows.y, rows.weight, penalty=strength * unit, columns=rows.columns, start=start)
         raw = X_stop @ fit.weights + fit.intercept
         raw = raw if _has_columns(loss) else raw[:, 0]
         fits.append(fit)
-        terms.append(loss.per_example(y_stop, raw, weight_stop, columns=columns_stop) / abs(loss.factor))
+        values.append(loss.value(y_stop, raw, weight_stop, columns=columns_stop))
         start = fit
-        if _lowest(terms) < len(fits) - PATIENCE:
+        if _lowest(values) < len(fits) - PATIENCE:
             break
-    chosen = strongest_as_good(terms)
+    chosen = _lowest(values)
     return LinearModel(loss, design, fits[chosen], GRID[chosen], categorical)
 
 
-def _lowest(terms: list[Floats]) -> int:
-    sums = [float(own.sum()) for own in terms]
-    return min(range(len(sums)), key=lambda place: math.inf if math.isnan(sums[place]) else sums[place])
-
-
-def strongest_as_good(terms: list[Floats]) -> int:
-    """Return the first place whose total is not above the least by more than chance.
-
-    `terms` holds the stop rows' losses under each penalty, the strongest first. Chance is a share of the standard error
-    of the paired differences: few stop rows cannot tell a lucky penalty from a good one.
-
-    >>> strongest_as_good([np.array([3.0, 3.0, 3.0]), np.array([1.0, 1.0, 1.2]), np.array([1.1, 0.9, 1.1])])
-    1
-    """
-    least = terms[_lowest(terms)]
-    for place, own in enumerate(terms):
-        more = own - least
-        if more.sum() <= CHANCE * math.sqrt(len(more)) * more.std():
-            return place
-    return _lowest(terms)
+def _lowest(values: list[float]) -> int:
+    return min(range(len(values)), key=lambda place: math.inf if math.isnan(values[place]) else values[place])
 
 
 def _bend(loss: Loss, rows: _Rows, constant: Floats) -> float:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 NUMBERS: Final = "real positive nonnegative count fraction"
 RARE: Final = 0.2
 
@@ -46,7 +44,7 @@ def _spread_out(facts: Facts) -> bool:
 
 
 def _extra_zeros(facts: Facts) -> bool:
-    return bool(facts["zeros"] > 0.05 + np.exp(-facts["mean_value"]))
+    return bool(facts["extra_zeros"] > 0.02)
 
 
 def _has_zeros(facts: Facts) -> bool:
@@ -130,7 +128,7 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(
         "count",
         "zero_inflated_poisson",
-        "More zeros than a Poisson count of this mean would have ({percent_zeros:.2g} %): some rows never count.",
+        "More zeros than Poisson counts would have ({percent_zeros:.2g} % of the rows): some rows never count.",
         lambda facts: {"zero": facts["extra_zeros"]},
         _extra_zeros,
     ),
@@ -177,8 +175,8 @@ ROWS: Final[tuple[Row, ...]] = (
     Row(
         "real",
         "logistic",
-        "Between squared and absolute error, smoothly, with the scale {scale_words}.",
-        lambda facts: {"scale": facts["scale"]},
+        "Between squared and absolute error, smoothly, with the scale {width_words}.",
+        lambda facts: {"scale": facts["width"]},
     ),
     Row("binary", "binary_cross_entropy", "Gives probabilities; what most tools train by.", is_default=True),
     Row(

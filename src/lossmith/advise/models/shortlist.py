@@ -12,7 +12,7 @@ from typing import Final
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
 from lossmith.advise.models.candidate import Candidate, loss_of
-from lossmith.advise.models.facts import facts_of
+from lossmith.advise.models.facts import Prior, facts_of
 from lossmith.advise.models.model import own_objective
 from lossmith.advise.models.rows import ROWS, Facts, Row
 from lossmith.algebra.reweight import class_weights
@@ -22,11 +22,18 @@ MOST: Final = 8
 
 
 def shortlist(
-    profile: Profile, aim: Aim, formulas: tuple[str, ...] = (), *, most: int = MOST, model: str = "boosted"
+    profile: Profile,
+    aim: Aim,
+    formulas: tuple[str, ...] = (),
+    *,
+    most: int = MOST,
+    model: str = "boosted",
+    first: Prior | None = None,
 ) -> tuple[Candidate, ...]:
     """Return the losses that fit the target and the aim, the default first, the library's own objective last.
 
-    `formulas` are losses of the user's: names or formula texts; all are tried. Raises `DataError` LM515 for one that
+    `formulas` are losses of the user's: names or formula texts; all are tried. `first` holds a first model's predictions of
+    rows that it did not see, from which losses get their scales. Raises `DataError` LM515 for one that
     cannot be read, that does not take this kind of target, or that is no sum over rows.
 
     >>> import polars as pl
@@ -38,7 +45,7 @@ def shortlist(
     >>> [c.loss_name for c in tried][:2], tried[1].parameters, tried[-1].own
     (['squared_error', 'quantile'], {'level': 0.8333333333333334}, True)
     """
-    facts = facts_of(profile, aim)
+    facts = facts_of(profile, aim, first)
     rows = [row for row in ROWS if profile.kind in row.kinds.split() and row.when(facts)][:most]
     found = [_candidate(row, facts, profile.kind) for row in rows]
     found += [_from_user(text, profile) for text in formulas]

@@ -311,8 +311,8 @@ def _refit_linear(trained: Trained, material: Material, rows: Rows) -> Model:
     task = Task(trained.candidate, material, rows, None, Plan(len(rows), 1, 0), 0)
     models = [run.model.fitted for run in trained.runs if isinstance(run.model, Linear)]
     middle = sorted(models, key=lambda fitted: fitted.penalty)[len(models) // 2]
-    X, y, weight = task.rows(rows)
-    return Linear(middle.refit(X, y, weight))
+    columns = _taken(_extra(task.candidate, material, rows), rows)
+    return Linear(middle.refit(*task.rows(rows), columns))
 
 
 TRAINERS: Final[Mapping[str, Callable[[Task], tuple[Model, int]]]] = {

@@ -40,7 +40,7 @@ class Pair:
 
 def disagreement(found: Found) -> Section | None:
     """The rows and the ranges of features in which the usual and the advised way differ most."""
-    first, second = found.default, _other(found)
+    first, second = found.telling.simple, _other(found)
     if second is None:
         return None
     pair = _pair(found, first, second)
@@ -54,10 +54,10 @@ def disagreement(found: Found) -> Section | None:
 
 
 def _other(found: Found) -> Judged | None:
-    """The advised way, or the best other one where the usual way is advised."""
-    if found.advised is not found.default:
+    """The advised way, or the best one under another loss where the usual loss is advised."""
+    if found.advised.contender.role == "candidate":
         return found.advised
-    others = [row for row in found.comparison.rows if row.contender.role in ("candidate", "default with rule")]
+    others = [row for row in found.comparison.rows if row.contender.role == "candidate" and np.isfinite(row.mean)]
     return min(others, key=lambda row: row.mean, default=None)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lossmith.advise.judge.compare import Comparison, Judged
 from lossmith.advise.judge.contender import Bench
 from lossmith.advise.judge.decide import Ask
+from lossmith.advise.judge.noise import NoiseReport
 from lossmith.advise.large import Outside
 from lossmith.advise.models.candidate import Candidate
 from lossmith.advise.models.model import Model
@@ -50,6 +51,7 @@ class Found:
     model: Model | None = None
     outside: Outside | None = None
     failed: tuple[tuple[Candidate, str], ...] = ()
+    noise: NoiseReport | None = None
 
     @property
     def trained(self) -> tuple[Trained, ...]:

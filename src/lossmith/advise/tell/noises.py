@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lossmith.advise.judge.noise import NoiseReport, compare_noises
+from lossmith.advise.judge.noise import NoiseReport
 from lossmith.advise.tell.found import Found
 from lossmith.report.record import Section, Table
 from lossmith.report.words import number, with_margin
 
-Floats = NDArray[np.float64]
-NUMBERS = ("real", "positive", "nonnegative", "count")
-
 
 def noise(found: Found) -> Section | None:
-    """The noise models behind the losses, dispersion fitted on tune rows, judged on compared rows of the first fold."""
-    profile = found.ready.profile
-    if profile.kind not in NUMBERS:
-        return None
-    fold, rows = found.bench.split.folds[0], found.bench.rows
-    fit: dict[str, Floats] = {}
-    held: dict[str, Floats] = {}
-    for model in found.trained:
-        candidate = model.candidate
-        if not (candidate.own or candidate.levels or candidate.by_cost or candidate.formula):
-            run = model.runs[0]
-            fit.setdefault(candidate.loss_name, run.tune.raw)
-            held.setdefault(candidate.loss_name, run.compare.raw)
-    blocks = np.unique(found.bench.split.blocks[0][fold.compare], return_inverse=True)[1]
-    report = compare_noises(profile.kind, rows.y[fold.tune], fit, rows.y[fold.compare], held, blocks)
-    return _section(report) if report.rows else None
+    """The noise models behind the losses."""
+    return None if found.noise is None or not found.noise.rows else _section(found.noise)
 
 
 def _section(report: NoiseReport) -> Section:

@@ -169,14 +169,29 @@ def _scaled(t: Telling, rule: Mapping[str, Any]) -> str:
     return f"multiply every prediction of {t.target} by {number(rule['factor'])}"
 
 
+def _shifted_by_size(t: Telling, rule: Mapping[str, Any]) -> str:
+    low, high = number(min(rule["amounts"])), number(max(rule["amounts"]))
+    return f"add to every prediction of {t.target} what predictions of its size lack ({low} to {high})"
+
+
+def _recalibrated(t: Telling, rule: Mapping[str, Any]) -> str:
+    then = rule["then"]
+    return f"correct its probabilities (on the rows to tune), then {ACTS.get(then['rule'], _by_rule)(t, then)}"
+
+
 def _by_rule(t: Telling, rule: Mapping[str, Any]) -> str:
-    return f"decide {t.target} by the {rule_words(rule)}"
+    return f"decide {t.target} by this rule: {rule_words(rule)}"
 
 
 ACTS: Final[Mapping[str, Callable[[Telling, Mapping[str, Any]], str]]] = {
     "shift": _shifted,
     "scale": _scaled,
+    "shift_by_size": _shifted_by_size,
     "threshold": _decided,
+    "recalibrated": _recalibrated,
+    "as_is": lambda t, rule: f"use them for {t.target}",
+    "cheapest_class": lambda t, rule: f"decide {t.target} by what each decision is expected to cost",
+    "cuts": lambda t, rule: f"cut its predictions of {t.target} into grades at fitted points",
 }
 
 
