@@ -28,11 +28,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import lossmith as ls
 from benchmarks.advisor_nulls import NULLS, NullSet
 from benchmarks.advisor_sets import SETS, GeneratedSet, Sample
 from benchmarks.advisor_ways import Way, judged, untrained, ways
-
-import lossmith as ls
 
 FRESH: Final = 50_000
 FRESH_SEED: Final = 1_000_000

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
 from benchmarks.advisor_sets import MEAN, MEDIAN, ROWS, Drawn, GeneratedSet, World, absolute, find, squared, waves
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+
 from benchmarks.advisor_sets import Floats, GeneratedSet, Metric
 
 Action = Callable[[Floats], Floats]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from benchmarks.advisor_rules import RULES, Problem
-from benchmarks.advisor_sets import FEATURES, REGIONS, Floats, GeneratedSet, Sample
 from numpy.typing import NDArray
 
 import lossmith as ls
+from benchmarks.advisor_rules import RULES, Problem
+from benchmarks.advisor_sets import FEATURES, REGIONS, Floats, GeneratedSet, Sample
 from lossmith.advise.models.plan import PATIENCE, ROUNDS, cores, model_settings
 
 if TYPE_CHECKING:

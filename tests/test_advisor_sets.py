@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import advisor, advisor_nulls, advisor_rules, advisor_sets, advisor_ways
 
 import lossmith as ls
+from benchmarks import advisor, advisor_nulls, advisor_rules, advisor_sets, advisor_ways
 from lossmith.algebra.costs import CostMatrix, ErrorCosts, UnderOver, cost_per_row
 
 SETS = {one.name: one for one in advisor_sets.SETS}

@@ -154,7 +154,9 @@ class Steps:
             weight = rows.weight.astype(np.float32).reshape(-1, *(1,) * (raw.ndim - 1))
             return rounded * weight, curvature * weight
         gradient, hessian = self.loss.per_example_gradient_and_hessian(rows.y, raw, rows.weight, columns=rows.columns)
-        factor = abs(self.loss.factor)  # only its size: `-mean(...)` has the factor -1, and its gradient is right as it is
+        factor = abs(
+            self.loss.factor
+        )  # only its size: `-mean(...)` has the factor -1, and its gradient is right as it is
         if factor != 1.0:
             gradient, hessian = gradient / factor, hessian / factor
         return _as_float32(self.loss, *self._curved(rows, raw, gradient, hessian))

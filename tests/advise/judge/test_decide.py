@@ -195,7 +195,9 @@ def test_several_classes_take_the_cheapest_one() -> None:
     weighted = Candidate("cross_entropy", class_weight=(1.0, 2.0, 4.0))
     found = chosen(ask(by_matrix(matrix), y, p, weighted)).rule
     assert found == Corrected((1.0, 2.0, 4.0), CheapestClass(matrix.matrix))
-    assert book_of(ask(by_matrix(matrix), y, p, MULTI)).usual(ask(by_matrix(matrix), y, p)) == CheapestClass(zero_one(3))
+    assert book_of(ask(by_matrix(matrix), y, p, MULTI)).usual(ask(by_matrix(matrix), y, p)) == CheapestClass(
+        zero_one(3)
+    )
 
 
 def test_a_number_is_cut_into_grades() -> None:
@@ -334,7 +336,9 @@ def test_the_error_of_a_mean_of_rows_is_the_textbook_one() -> None:
 
 def test_rows_that_repeat_within_a_block_count_once() -> None:
     repeated, blocks = np.repeat(NOISE[:400], 10), np.repeat(np.arange(400), 10)
-    assert mean_and_error(repeated, blocks)[1] == pytest.approx(mean_and_error(NOISE[:400], np.arange(400))[1], rel=1e-9)
+    assert mean_and_error(repeated, blocks)[1] == pytest.approx(
+        mean_and_error(NOISE[:400], np.arange(400))[1], rel=1e-9
+    )
 
 
 def test_intervals_of_block_means_cover_the_truth() -> None:

@@ -123,10 +123,12 @@ def _negative(estimate: Estimate) -> Estimate:
 
 
 def _by_preference(rows: tuple[Judged, ...], favoured: int | None) -> list[int]:
-    """Positions of the models: the default with its rule, as it is, the favoured one, then the others by their cost."""
-    simple = {"default with rule": 0, "default": 1}
+    """Positions of the models: the default with a rule that helps, as it is, the favoured one, the others by their cost."""
+    usual = {row.contender.role: row.mean for row in rows if row.contender.role.startswith("default")}
+    helps = usual.get("default with rule", np.inf) < usual["default"] * (1 - MATTERS)
+    simple = {"default with rule": 0 if helps else 2, "default": 1}
     places = [i for i, row in enumerate(rows) if row.contender.model >= 0]
-    ranks = {i: simple.get(rows[i].contender.role, 2 if rows[i].contender.model == favoured else 3) for i in places}
+    ranks = {i: simple.get(rows[i].contender.role, 3 if rows[i].contender.model == favoured else 4) for i in places}
     return sorted(places, key=lambda i: (ranks[i], rows[i].mean))
 
 

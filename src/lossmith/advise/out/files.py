@@ -82,7 +82,9 @@ def held_out(found: Found) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     levels = [f"{level:g}" for level in found.ready.aim.levels]
-    writer.writerow(["row", "fold", "truth", *(levels or ["decision" if found.ready.profile.classes else "prediction"])])
+    writer.writerow(
+        ["row", "fold", "truth", *(levels or ["decision" if found.ready.profile.classes else "prediction"])]
+    )
     for number in range(len(found.bench.split.folds)):
         writer.writerows(_held_rows(found, number))
     return out.getvalue()

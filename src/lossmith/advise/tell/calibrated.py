@@ -87,7 +87,8 @@ def _two_classes(found: Found) -> Section:
 def _drawn(found: Found, seen: list[tuple[str, Calibration]]) -> set[str]:
     usual = seen[0][0]
     advised = label(found.trained[found.advised.contender.model].candidate)
-    best = next((words for words, _ in seen if words.startswith(advised) and words != advised), advised)
+    known = {words for words, _ in seen}
+    best = next((words for words in (f"{advised}, corrected", f"{advised}, weights undone") if words in known), advised)
     return {usual, best}
 
 
