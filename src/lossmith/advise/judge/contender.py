@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -67,13 +68,18 @@ class Bench:
         prediction: Prediction = getattr(trained.runs[fold], part)
         return Ask(self.aim, trained.candidate, self.rows.take(rows), prediction)
 
+    @cached_property
+    def first_met(self) -> NDArray[np.int64]:
+        """Where each compared row comes first, in the compared rows of all folds one after the other."""
+        met = np.concatenate([fold.compare for fold in self.split.folds])
+        return np.asarray(np.unique(met, return_index=True)[1], dtype=np.int64)
+
     def together(self, model: int) -> Ask:
         """A model's predictions of all rows that were compared (each once), every one by a model that did not see it."""
         trained = self.trained[model]
-        rows, first = np.unique(np.concatenate([fold.compare for fold in self.split.folds]), return_index=True)
-        raw = np.concatenate([run.compare.raw for run in trained.runs])[first]
-        y_pred = np.concatenate([run.compare.y_pred for run in trained.runs])[first]
-        return Ask(self.aim, trained.candidate, self.rows.take(rows), Prediction(raw, y_pred))
+        raw = np.concatenate([run.compare.raw for run in trained.runs])[self.first_met]
+        y_pred = np.concatenate([run.compare.y_pred for run in trained.runs])[self.first_met]
+        return Ask(self.aim, trained.candidate, self.rows.take(self.split.compared), Prediction(raw, y_pred))
 
     def cost(self, ask: Ask, rule: Rule) -> Floats:
         """What each row costs under a rule."""

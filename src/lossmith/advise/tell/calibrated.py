@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,10 +12,9 @@ from numpy.typing import NDArray
 from lossmith.advise.judge.calibration import Calibration, calibration, calibration_of_classes
 from lossmith.advise.judge.compare import Judged
 from lossmith.advise.judge.coverage import Coverage, coverage, coverages, crossings
-from lossmith.advise.judge.decide import Ask
 from lossmith.advise.models.candidate import label
 from lossmith.advise.tell.found import Found
-from lossmith.algebra.decision import AsIs, Corrected, Rule, act, probabilities
+from lossmith.algebra.decision import AsIs, Corrected, Rule, act, best_recalibration, probabilities
 from lossmith.report.record import Picture, Section, Series, Table
 from lossmith.report.words import number, with_margin
 
@@ -38,30 +39,59 @@ def calibrated(found: Found) -> Section | None:
     return _quantiles(found) if aim.level is not None or aim.levels else None
 
 
-def _named(found: Found) -> list[tuple[str, Ask, Rule]]:
+@dataclass(frozen=True)
+class Said:
+    """Probabilities that a way gives to all compared rows, each by a model and a rule that did not see the row."""
+
+    words: str
+    p: Floats
+
+
+def _all_said(found: Found) -> list[Said]:
     """The usual way and the advised one; then every reweighted loss, before and after its weights are undone."""
-    named: list[tuple[str, Ask, Rule]] = []
-    for row in {id(row): row for row in (found.default, found.advised)}.values():
+    as_they_are = [AsIs()] * len(found.bench.split.folds)
+    said: dict[str, Said] = {}
+    for row in (found.default, found.advised):
         words = label(found.trained[row.contender.model].candidate)
-        corrected = row.contender.rule
-        named.append((words, found.ask(row), AsIs()))
-        if not np.array_equal(_said(named[-1][1], corrected), _said(named[-1][1], AsIs())):
-            named.append((f"{words}, corrected", named[-1][1], corrected))
-    for row in found.comparison.rows:
-        weights = found.trained[row.contender.model].candidate.weights if row.contender.model >= 0 else ()
-        if weights:
-            ask, words = found.ask(row), label(found.trained[row.contender.model].candidate)
-            named += [(words, ask, AsIs()), (f"{words}, weights undone", ask, Corrected(weights))]
-    return list({words: (words, ask, rule) for words, ask, rule in reversed(named)}.values())[::-1]
+        for name, rules in ((words, as_they_are), (f"{words}, corrected", row.contender.rules)):
+            said.setdefault(name, Said(name, _probabilities(found, row.contender.model, rules)))
+        if np.array_equal(said[words].p, said[f"{words}, corrected"].p):
+            del said[f"{words}, corrected"]
+    for model, trained in enumerate(found.trained):
+        if trained.candidate.weights:
+            words, undone = label(trained.candidate), Corrected(trained.candidate.weights)
+            ways = (
+                (words, as_they_are),
+                (f"{words}, weights undone", [undone] * len(as_they_are)),
+                (f"{words}, weights undone, recalibrated", _recalibrated(found, model, undone)),
+            )
+            for name, rules in ways:
+                said.setdefault(name, Said(name, _probabilities(found, model, rules)))
+    return list(said.values())
 
 
-def _said(ask: Ask, rule: Rule) -> Floats:
-    return probabilities(rule, ask.y_pred, ask.sample.columns)
+def _recalibrated(found: Found, model: int, undone: Corrected) -> list[Rule]:
+    """Undo the weights, then straighten what is left, fitted on the tune rows of each fold."""
+    rules: list[Rule] = []
+    for fold in range(len(found.bench.split.folds)):
+        ask = found.bench.ask(model, fold, "tune")
+        p = probabilities(undone, ask.y_pred, ask.sample.columns)
+        rules.append(replace(undone, then=best_recalibration(ask.sample.y, p, ask.sample.weight)))
+    return rules
+
+
+def _probabilities(found: Found, model: int, rules: Sequence[Rule]) -> Floats:
+    """What each fold's model says of its compared rows under that fold's rule; each row once."""
+    parts = []
+    for fold, rule in enumerate(rules):
+        ask = found.bench.ask(model, fold, "compare")
+        parts.append(probabilities(rule, ask.y_pred, ask.sample.columns))
+    return np.concatenate(parts)[found.bench.first_met]
 
 
 def _two_classes(found: Found) -> Section:
     positive = found.ready.profile.positive or "yes"
-    seen = [(words, _calibration(found, ask, rule)) for words, ask, rule in _named(found)]
+    seen = [(said.words, _calibration(found, said.p)) for said in _all_said(found)]
     table = Table(
         "How far the probabilities can be taken at their word",
         "Miscalibration is what a perfect recalibration would save in log loss, discrimination what knowing the features "
@@ -80,7 +110,7 @@ def _two_classes(found: Found) -> Section:
         tuple(_curve(words, c) for words, c in drawn),
         diagonal=True,
     )
-    sentences = tuple(f"{words[0].upper()}{words[1:]}: {c.sentence}" for words, c in drawn)
+    sentences = tuple(f"{words[0].upper()}{words[1:]}: {c.sentence[0].lower()}{c.sentence[1:]}" for words, c in drawn)
     return Section("calibration", "What the probabilities are worth", sentences, (table,), (picture,))
 
 
@@ -88,13 +118,16 @@ def _drawn(found: Found, seen: list[tuple[str, Calibration]]) -> set[str]:
     usual = seen[0][0]
     advised = label(found.trained[found.advised.contender.model].candidate)
     known = {words for words, _ in seen}
-    best = next((words for words in (f"{advised}, corrected", f"{advised}, weights undone") if words in known), advised)
+    best = next(
+        (words for words in (f"{advised}, corrected", f"{advised}, weights undone, recalibrated") if words in known),
+        advised,
+    )
     return {usual, best}
 
 
-def _calibration(found: Found, ask: Ask, rule: Rule) -> Calibration:
-    blocks = _blocks(found)
-    return calibration(ask.sample.y, _said(ask, rule), ask.sample.weight, blocks)
+def _calibration(found: Found, p: Floats) -> Calibration:
+    rows = found.bench.rows.take(found.bench.split.compared)
+    return calibration(rows.y, p, rows.weight, _blocks(found))
 
 
 def _blocks(found: Found) -> list[NDArray[np.int64]]:
@@ -122,7 +155,7 @@ def _classes(found: Found) -> Section:
     """One class against the rest."""
     row = found.advised
     ask = found.ask(row)
-    p = _said(ask, row.contender.rule)
+    p = _probabilities(found, row.contender.model, row.contender.rules)
     seen = calibration_of_classes(ask.sample.y, p, found.ready.profile.classes, ask.sample.weight, _blocks(found))
     table = Table(
         "Each class against the rest",
