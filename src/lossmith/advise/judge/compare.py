@@ -101,7 +101,8 @@ def judge(
     best = min(range(len(rows)), key=lambda i: rows[i].mean)
     target = min(models, key=lambda i: rows[i].mean)
     within = {i: FAVOURED if rows[i].contender.model == favoured else WITHIN for i in models}
-    chosen = next(i for i in models if _near(widest(tallies, i, target), rows[i].mean, within[i]))
+    near = (i for i in models if _near(widest(tallies, i, target), rows[i].mean, within[i]))
+    chosen = next(near, 0)  # where every model can cost infinitely much, one answer for all rows
     unbeaten = not any(_counts(widest(tallies, 0, i), rows[0].mean, count) for i in models)
     if unbeaten and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
@@ -134,16 +135,14 @@ def _by_preference(rows: tuple[Judged, ...], favoured: int | None) -> list[int]:
 
 def _counts(gap: Estimate, before: float, count: int) -> bool:
     """Whether a saving counts: beyond the joint interval, and more than half a percent of what was spent before."""
-    if before == np.inf and not np.isfinite(gap.mean):
-        return True
+    if before == np.inf:
+        return gap.mean == np.inf
     return bool(gap.mean > gap.margin(count, JOINT_LEVEL) and gap.mean > MATTERS * abs(before))
 
 
 def _near(gap: Estimate, mean: float, within: float) -> bool:
     """Whether a way costs no more than the cheapest one, but for so many standard errors or half a percent."""
-    if gap.mean == 0:
-        return True
-    return bool(gap.mean <= max(within * np.nan_to_num(gap.error), MATTERS * abs(mean)))
+    return bool(np.isfinite(mean) and gap.mean <= max(within * np.nan_to_num(gap.error), MATTERS * abs(mean)))
 
 
 def _room(gap: Estimate, mean: float, count: int) -> bool:

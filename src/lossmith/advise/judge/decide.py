@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.judge.interval import mean_and_error
 from lossmith.advise.judge.sample import Sample
+from lossmith.advise.judge.tally import Estimate, Tallies, tally
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.models.candidate import Candidate
 from lossmith.advise.models.model import Prediction
@@ -46,7 +46,7 @@ from lossmith.algebra.decision import (
 from lossmith.report.words import with_margin
 
 Floats = NDArray[np.float64]
-CLEARLY: Final = 1.0  # standard errors, on rows that the rule was not fitted on
+CLEARLY: Final = 2.0  # standard errors, on rows that the rule was not fitted on
 MATTERS: Final = 0.005  # a difference below half a percent of the cost is called none
 FEWEST: Final = 20  # rows to fit a rule on
 
@@ -218,11 +218,18 @@ def choose_rule(ask: Ask, cost: Callable[[Ask, Rule], Floats]) -> Decision:
     for fit in book.fitted:
         judged, after = _crossed(ask, fit, cost)
         before = cost(judged, implied)
-        gain, error, _ = mean_and_error(before - after, _numbered(judged.sample.blocks))
-        if gain > max(most, CLEARLY * error, MATTERS * abs(float(before.mean()))):
-            kept = with_margin(gain, error)
-            best, most = Decision(fit(ask), f"fitted on the rows to tune, where it saves {kept} a row"), gain
+        saved = _saved(before, after, judged.sample)
+        if saved.mean > max(most, CLEARLY * saved.error, MATTERS * abs(judged.sample.mean(before))):
+            kept = with_margin(saved.mean, saved.error)
+            best, most = Decision(fit(ask), f"fitted on the rows to tune, where it saves {kept} a row"), saved.mean
     return best
+
+
+def _saved(before: Floats, after: Floats, sample: Sample) -> Estimate:
+    """How much less rows cost on average, with its error; nothing where some row has no finite cost either way."""
+    if not (np.isfinite(before).all() and np.isfinite(after).all()):
+        return Estimate(0.0, 0.0, 0)
+    return Tallies((tally((before - after)[:, None], sample.weight, sample.blocks),), 0.0).estimate(0)
 
 
 def _crossed(ask: Ask, fit: Fit, cost: Callable[[Ask, Rule], Floats]) -> tuple[Ask, Floats]:
@@ -232,10 +239,6 @@ def _crossed(ask: Ask, fit: Fit, cost: Callable[[Ask, Rule], Floats]) -> tuple[A
     parts = [(np.flatnonzero(here), ask.take(np.flatnonzero(there))) for here, there in sides]
     costs = [cost(ask.take(here), fit(there)) for here, there in parts]
     return ask.take(np.concatenate([here for here, _ in parts])), np.concatenate(costs)
-
-
-def _numbered(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray(np.unique(blocks, return_inverse=True)[1], dtype=np.int64)
 
 
 def halves(sample: Sample) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from lossmith.advise.judge.sample import Sample
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.models.candidate import Candidate, label, loss_of
 from lossmith.algebra.decision import CostMatrix, Costs, Rule, UnderOver, act, cheapest_constant, cost_per_row
+from lossmith.loss import get
 
 Floats = NDArray[np.float64]
 
@@ -70,14 +71,13 @@ NAMES: Final[Mapping[str, str]] = {
 
 def by_loss(candidate: Candidate) -> Measure:
     """Judge by the value of a loss."""
-    loss = loss_of(candidate)
-    link = loss.link
+    loss, judge = loss_of(candidate), _on_predictions(candidate)
     name = candidate.loss_name if candidate.formula is None else ""
 
     def per_row(sample: Sample, y_pred: Floats, rule: Rule) -> Floats:
-        raw = raw_for(link, act(rule, y_pred, sample.columns))
+        said = act(rule, y_pred, sample.columns)
         with np.errstate(all="ignore"):
-            values = np.asarray(loss.per_example(sample.y, raw), dtype=np.float64)
+            values = np.asarray(judge(sample.y, said), dtype=np.float64)
         return np.where(np.isnan(values), np.inf, values)
 
     def constant(sample: Sample, rows: int) -> Floats:
@@ -89,6 +89,14 @@ def by_loss(candidate: Candidate) -> Measure:
     return Measure(
         NAMES.get(name, label(candidate)), per_row, constant, root=name in ROOT_LOSSES, in_target_unit=in_unit
     )
+
+
+def _on_predictions(candidate: Candidate) -> Callable[[Floats, Floats], Floats]:
+    """The loss of targets and predictions; probabilities of exactly 0 and 1 count as what they say."""
+    loss = loss_of(candidate)
+    if loss.link in ("sigmoid", "softmax") and candidate.formula is None:
+        return get(candidate.loss_name, on="probability", **candidate.parameters).per_example
+    return lambda y, y_pred: loss.per_example(y, raw_for(loss.link, y_pred))
 
 
 # the loss that judges an estimate, and the kinds of target

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -89,13 +90,21 @@ class Tallies:
         mean, rows = _ratio(total, weight)
         spread = _Spread(1.0, 0.0, 0) if self.moves else _spread(parts, weights)
         typical = self._alone if minus is None else self._compared
-        beyond = max(0.0, (PRIOR * typical + spread.freedom * spread.ratio) / (PRIOR + spread.freedom) - 1)
+        explained = 1 - self._overlap  # rows that all folds compare explain no difference between them
+        beyond = max(0.0, (PRIOR * typical + spread.freedom * spread.ratio) / (PRIOR + spread.freedom) - explained)
         training = beyond * spread.inside * (1 / len(parts) + self.reuse) if spread.freedom else 0.0
         return _together(mean, (rows, len(total) - 1), (training, PRIOR + spread.freedom))
 
     def _parts(self, plus: int, minus: int | None) -> tuple[list[Floats], list[Floats]]:
-        parts = [(fold.sums[:, plus] - (0.0 if minus is None else fold.sums[:, minus])) for fold in self.folds]
+        with np.errstate(invalid="ignore"):  # infinity less infinity is no number, and so is their difference
+            parts = [(fold.sums[:, plus] - (0.0 if minus is None else fold.sums[:, minus])) for fold in self.folds]
         return parts, [fold.weights for fold in self.folds]
+
+    @cached_property
+    def _overlap(self) -> float:
+        """The share of blocks that two folds have in common, on average over the pairs of folds."""
+        pairs = list(combinations([set(fold.blocks.tolist()) for fold in self.folds], 2))
+        return float(np.mean([len(a & b) / min(len(a), len(b)) for a, b in pairs])) if pairs else 0.0
 
     @cached_property
     def _alone(self) -> float:

@@ -49,7 +49,7 @@ class Said:
 
 def _all_said(found: Found) -> list[Said]:
     """The usual way and the advised one; then every reweighted loss, before and after its weights are undone."""
-    as_they_are = [AsIs()] * len(found.bench.split.folds)
+    as_they_are: tuple[Rule, ...] = (AsIs(),) * len(found.bench.split.folds)
     said: dict[str, Said] = {}
     for row in (found.default, found.advised):
         words = label(found.trained[row.contender.model].candidate)
@@ -60,13 +60,13 @@ def _all_said(found: Found) -> list[Said]:
     for model, trained in enumerate(found.trained):
         if trained.candidate.weights:
             words, undone = label(trained.candidate), Corrected(trained.candidate.weights)
-            ways = (
+            ways: tuple[tuple[str, Sequence[Rule]], ...] = (
                 (words, as_they_are),
-                (f"{words}, weights undone", [undone] * len(as_they_are)),
+                (f"{words}, weights undone", (undone,) * len(as_they_are)),
                 (f"{words}, weights undone, recalibrated", _recalibrated(found, model, undone)),
             )
-            for name, rules in ways:
-                said.setdefault(name, Said(name, _probabilities(found, model, rules)))
+            for name, way in ways:
+                said.setdefault(name, Said(name, _probabilities(found, model, way)))
     return list(said.values())
 
 
@@ -118,10 +118,8 @@ def _drawn(found: Found, seen: list[tuple[str, Calibration]]) -> set[str]:
     usual = seen[0][0]
     advised = label(found.trained[found.advised.contender.model].candidate)
     known = {words for words, _ in seen}
-    best = next(
-        (words for words in (f"{advised}, corrected", f"{advised}, weights undone, recalibrated") if words in known),
-        advised,
-    )
+    mended = (f"{advised}, corrected", f"{advised}, weights undone, recalibrated")
+    best = next((words for words in mended if words in known), advised)
     return {usual, best}
 
 

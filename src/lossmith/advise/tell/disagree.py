@@ -64,7 +64,7 @@ def _other(found: Found) -> Judged | None:
 def _pair(found: Found, first: Judged, second: Judged) -> Pair:
     """Every compared row once, by the fold that compared it first, with that fold's rules."""
     folds = found.bench.split.folds
-    rows, place = np.unique(np.concatenate([fold.compare for fold in folds]), return_index=True)
+    rows, place = found.bench.split.compared, found.bench.first_met
     said = [np.concatenate([_said(found, way, k) for k in range(len(folds))])[place] for way in (first, second)]
     cost = [np.concatenate(way.contender.costs)[place] for way in (first, second)]
     return Pair(rows, said[0], said[1], cost[0], cost[1])
