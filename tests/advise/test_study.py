@@ -90,7 +90,9 @@ def rows_are_told_by_their_job(made: Study, kind: str, options: dict[str, Any]) 
     learned = 300 if "rows" in options else 500
     assert jobs["handed out"] == learned
     assert jobs["fit"] + jobs["stop"] + jobs["tune"] + jobs["compare"] <= learned
-    assert jobs["compared"] == (500 - learned or jobs["compare"] * made.record.data.folds)
+    held = {row["row"] for row in csv.DictReader((folder_of(made) / "held_out.csv").open(encoding="utf-8"))}
+    assert jobs["compared"] == (500 - learned or len(held))
+    assert "group" in options or jobs["compare"] * made.record.data.folds == len(held)  # folds of groups differ in size
 
 
 def predict_py_repeats_what_was_held_out(made: Study, kind: str, options: dict[str, Any]) -> None:

@@ -106,7 +106,9 @@ def _marked(series: Series, colour: str, place: int) -> Trace:
 
 
 def _error(series: Series, colour: str) -> Trace:
-    return {"type": "data", "array": list(series.error), "color": colour, "thickness": 2, "visible": bool(series.error)}
+    made: Trace = {"type": "data", "array": list(series.error), "color": colour, "thickness": 2}
+    lower = {"symmetric": False, "arrayminus": list(series.error_low)} if series.error_low else {}
+    return made | lower | {"visible": bool(series.error)}
 
 
 def _points(series: Series, place: int, colour: str) -> Trace:

@@ -102,13 +102,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """Points of one line or of one set of bars; `error` are half-widths."""
+    """Points of one line or of one set of bars; `error` are half-widths, upwards only where `error_low` has the others."""
 
     label: str
     style: str
     x: tuple[Any, ...]
     y: tuple[float, ...]
     error: tuple[float, ...] = ()
+    error_low: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

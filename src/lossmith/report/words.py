@@ -29,6 +29,15 @@ def number(value: float | None, margin: float | None = None) -> str:
     return _trimmed(text) if margin is None else text
 
 
+def amount(cost: float | str) -> str:
+    """Write a cost that is a number, or the column that holds it.
+
+    >>> amount(20.0), amount("stake")
+    ('20', 'what stake says')
+    """
+    return f"what {cost} says" if isinstance(cost, str) else number(cost)
+
+
 def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -73,6 +73,14 @@ def test_certainty_costs_nothing_where_it_is_right_and_infinitely_much_where_it_
     assert three.per_row(sample([2.0]), certain[:1], AsIs()).tolist() == [np.inf]
 
 
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "poisson", "gamma"])
+def test_a_prediction_that_no_raw_prediction_gives_costs_infinitely_much(name: str) -> None:
+    """Squared error knows no bounds: judged by a loss that does, it is out of them, and that is no error."""
+    found = by_loss(Candidate(name)).per_row(sample([0.5, 0.5]), np.array([0.5, -0.1]), AsIs())
+    assert np.isfinite(found[0])
+    assert found[1] == np.inf
+
+
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 def test_the_constant_is_the_best_single_answer(weight: object) -> None:
     rows = sample(Y, weight)

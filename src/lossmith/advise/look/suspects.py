@@ -152,7 +152,7 @@ def _entities(table: Table, columns: Discrete) -> Iterator[str]:
         if named or carried:
             also = f" (rows with the same value also share {', '.join(carried[:3])})" if carried else ""
             yield (
-                f'Several rows belong to each value of "{name}", {size:,.1f} on average{also}: if new rows will have other '
+                f'Several rows belong to each value of "{name}", {size:,.3g} on average{also}: if new rows will have other '
                 f"values of it, say --group {name}, or the models are compared on rows whose neighbours they have seen."
             )
             return

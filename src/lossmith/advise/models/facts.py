@@ -13,7 +13,7 @@ from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
 from lossmith.advise.models.rows import Facts
 from lossmith.algebra.decision import CostMatrix, ErrorCosts
-from lossmith.report.words import number
+from lossmith.report.words import amount, number
 
 Floats = NDArray[np.float64]
 HUBER_SPREADS: Final = 1.345
@@ -71,7 +71,7 @@ def _no_weights(costs: Any) -> Facts:
 def _error_weights(costs: ErrorCosts) -> Facts:
     """Weights of the two classes by what an error in each costs, unless a column says it row by row."""
     missed, alarm = costs.false_negative, costs.false_positive
-    said: Facts = {"false_negative": missed, "false_positive": alarm}
+    said: Facts = {"false_negative": amount(missed), "false_positive": amount(alarm)}
     if isinstance(missed, str) or isinstance(alarm, str) or costs.column or missed == alarm:
         return said
     return said | {"cost_weights": (alarm, missed)}

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.judge.calibration import Calibration, calibration, calibration_of_classes
+from lossmith.advise.judge.calibration import Calibration, Share, calibration, calibration_of_classes
 from lossmith.advise.judge.compare import Judged
 from lossmith.advise.judge.coverage import Coverage, coverage, coverages, crossings
 from lossmith.advise.models.candidate import label
@@ -144,9 +144,17 @@ def _row(c: Calibration) -> tuple[str, ...]:
 
 
 def _curve(words: str, c: Calibration) -> Series:
-    points = c.curve
-    halves = tuple(max(point.high - point.share, point.share - point.low) for point in points)
-    return Series(words, "points", tuple(p.predicted for p in points), tuple(p.share for p in points), halves)
+    return _points(words, c.curve)
+
+
+def _points(words: str, points: tuple[Share, ...]) -> Series:
+    """Shares with their intervals, up and down."""
+    up, down = (tuple(abs(end - p.share) for end, p in zip(ends, points, strict=True)) for ends in _ends(points))
+    return Series(words, "points", tuple(p.predicted for p in points), tuple(p.share for p in points), up, down)
+
+
+def _ends(points: tuple[Share, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(point.high for point in points), tuple(point.low for point in points)
 
 
 def _classes(found: Found) -> Section:
@@ -214,8 +222,7 @@ def _coverage(found: Found, row: Judged) -> tuple[Coverage, ...]:
 
 
 def _by_size(words: str, c: Coverage) -> Series:
-    halves = tuple(max(point.high - point.share, point.share - point.low) for point in c.by_size)
-    return Series(words, "points", tuple(p.predicted for p in c.by_size), tuple(p.share for p in c.by_size), halves)
+    return _points(words, c.by_size)
 
 
 def _crossing(found: Found) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
 from lossmith.algebra.decision import CostMatrix, ErrorCosts, UnderOver
-from lossmith.report.words import number
+from lossmith.report.words import amount
 
 
 def unit_of(profile: Profile) -> str:
@@ -45,11 +45,6 @@ UNITS: Final[Mapping[type[Any], Callable[[Any, Profile], str]]] = {
     ErrorCosts: _per_error,
     CostMatrix: _per_decision,
 }
-
-
-def amount(cost: float | str) -> str:
-    """A cost that is a number, or the column that holds it."""
-    return f"what {cost} says" if isinstance(cost, str) else number(cost)
 
 
 def aim_words(aim: Aim, profile: Profile) -> str:

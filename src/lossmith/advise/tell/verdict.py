@@ -222,8 +222,8 @@ def _same_ruled(t: Telling) -> tuple[str, ...]:
 
 def _same_other(t: Telling) -> tuple[str, ...]:
     first = (
-        f"No loss is clearly better than another here: {t.short(t.chosen)} for {t.target} has {t.said(t.chosen)}, "
-        f"{t.way(t.default)} {t.plain(t.default)}, and that difference is not certain."
+        f"No loss is clearly better than another here: {t.short(t.chosen)} for {t.target} has {t.said(t.chosen)}, against "
+        f"{t.plain(t.default)} for {t.way(t.default)}, and that difference is not certain."
     )
     return (first, f"If nothing else speaks against it, take {t.short(t.chosen)}; else keep {t.short(t.simple)}.")
 
