@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from lossmith import cli
+from lossmith.advise import prepare as reading
 from lossmith.advise import study as module
 from lossmith.advise.data import extra
+from lossmith.advise.request import Request
 from lossmith.errors import DataError
 
 
@@ -35,8 +39,9 @@ def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixtur
     line = ["study", str(table), "--target", "도착지연", "--encoding", "cp949", "--cost", "under=5, over=1", "--quick"]
     assert cli.run(line) == 0
     shown = capsys.readouterr()
-    assert "도착지연" in shown.out.splitlines()[0]
-    assert "±" in shown.out.splitlines()[0]
+    verdict = json.loads((table.parent / "study-도착지연" / "study.json").read_text("utf-8"))["verdict"][0]
+    assert "도착지연" in verdict and "±" in verdict
+    assert " ".join(shown.out.split()).startswith(verdict)
     assert (table.parent / "study-도착지연" / "index.html").exists()
     alone = [sys.executable, "study-도착지연/predict.py", "data.csv"]
     shown = subprocess.run(alone, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -48,13 +53,70 @@ def test_a_study_from_the_command_line(table: Path, capsys: pytest.CaptureFixtur
     assert cli.run([*line, "--out", "study-도착지연", "--force"]) == 0
 
 
+READ = ["study", "data.csv", "--target", "도착지연", "--encoding", "cp949"]
+EVERY: dict[str, tuple[list[str], Any]] = {
+    "time": (["day"], "day"),
+    "group": (["g"], "g"),
+    "weight": (["w"], "w"),
+    "id": (["name"], "name"),
+    "drop": (["a", "b"], ("a", "b")),
+    "cost": (["under=5, over=1"], "under=5, over=1"),
+    "estimate": (["quantile=0.1,0.9"], "quantile=0.1,0.9"),
+    "kind": (["count"], "count"),
+    "positive": (["예"], "예"),
+    "loss": (["huber", "(y-z)**4"], ("huber", "(y-z)**4")),
+    "test": (["t.csv"], "t.csv"),
+    "model": (["linear"], "linear"),
+    "rows": (["5000"], 5_000),
+    "time_limit": (["2.5"], 2.5),
+    "encoding": (["cp949"], "cp949"),
+    "seed": (["7"], 7),
+}
+
+
+def test_every_option_reaches_the_study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[tuple[Any, Request]] = []
+
+    def told(data: Any, request: Request, step: Any) -> None:
+        seen.append((data, request))
+        raise DataError("LM599", "seen.")
+
+    monkeypatch.setattr(module, "run", told)
+    line = ["study", "t.csv", "--target", "y", "--quick"]
+    for name, (values, _) in EVERY.items():
+        line += [word for value in values for word in (f"--{name.replace('_', '-')}", value)]
+    assert cli.run(line) == 2
+    data, request = seen[0]
+    assert data == "t.csv"
+    assert request == Request("y", quick=True, **{name: expected for name, (_, expected) in EVERY.items()})
+    assert set(EVERY) | {"target", "quick"} == set(Request.__dataclass_fields__)
+    assert cli.run(["study", "t.csv", "--target", "y"]) == 2
+    assert seen[1][1] == Request("y")
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         (["study", "missing.csv", "--target", "y"], "missing.csv"),
         (["study", "data.csv", "--target", "도착지연"], "--encoding"),
         (["study", "data.csv", "--target", "도착지영", "--encoding", "cp949"], 'Did you mean "도착지연"'),
-        (["study", "data.csv", "--target", "도착지연", "--encoding", "cp949", "--cost", "up=1"], "up"),
+        ([*READ, "--cost", "up=1"], "up"),
+        ([*READ, "--cost", "nowhere.csv"], "nowhere.csv cannot be read"),
+        ([*READ, "--cost", "under=5, over=1, column=stake"], "stake"),
+        ([*READ, "--cost", "under=5, over=1", "--estimate", "mean"], "Give one"),
+        ([*READ, "--estimate", "probabilty"], 'Did you mean "probability"'),
+        ([*READ, "--kind", "reel"], 'Did you mean "real"'),
+        ([*READ, "--time", "날짜"], "날짜"),
+        ([*READ, "--group", "x"], "x"),
+        ([*READ, "--weight", "x"], "x"),
+        ([*READ, "--id", "x"], "x"),
+        ([*READ, "--drop", "기온"], "no usable column"),
+        ([*READ, "--loss", "rmse"], "no sum over rows"),
+        ([*READ, "--test", "nowhere.csv"], "nowhere.csv"),
+        ([*READ, "--model", "forest"], "boosted or linear"),
+        ([*READ, "--rows", "7"], "at least 100"),
+        ([*READ, "--time-limit", "-1"], "above 0"),
         (["study", "data.csv", "--target", "도착지연", "--out", "nowhere/deep"], "Make it first"),
     ],
 )
@@ -90,7 +152,7 @@ def test_whatever_stops_a_study_is_told_without_a_traceback(
     def stops(*arguments: object, **options: object) -> None:
         raise raised
 
-    monkeypatch.setattr(module, "read_table", stops)
+    monkeypatch.setattr(reading, "read_table", stops)
     assert cli.run(["study", str(table), "--target", "y"]) == code
     shown = capsys.readouterr().err
     assert words in shown

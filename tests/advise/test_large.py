@@ -151,7 +151,9 @@ def test_fewer_rows_than_allowed_are_all_learned_from() -> None:
 
 
 def test_the_sample_is_the_same_for_the_same_seed(folder: Path) -> None:
-    numbers = [opened(folder / "one.parquet", Request("delay", rows=800, seed=seed)).numbers.tolist() for seed in (0, 0, 1)]
+    numbers = [
+        opened(folder / "one.parquet", Request("delay", rows=800, seed=seed)).numbers.tolist() for seed in (0, 0, 1)
+    ]
     assert numbers[0] == numbers[1] != numbers[2]
     assert len(set(numbers[0])) == 800
 

@@ -21,7 +21,12 @@ def made(kind: str = "real", table: pl.DataFrame | None = None, **options: Any) 
 def test_columns_with_a_role_are_no_features() -> None:
     ready = made(time="day", group="customer", weight="weight", id="name", cost="under=5, over=1, column=stake")
     names = [feature.name for feature in ready.final.features]
-    assert set(names) == {"x", "공항", "<script>alert(1)</script>", "stake"}  # what an error costs may well tell something
+    assert set(names) == {
+        "x",
+        "공항",
+        "<script>alert(1)</script>",
+        "stake",
+    }  # what an error costs may well tell something
     assert ready.material.weight is not None
     assert ready.sample.weight is not None
     np.testing.assert_array_equal(ready.sample.columns["stake"], frame("real")["stake"].to_numpy())
@@ -123,7 +128,9 @@ def test_one_class_that_is_left_is_refused() -> None:
 
 
 def test_holes_in_a_column_of_costs_are_named() -> None:
-    table = frame("real").with_columns(pl.when(pl.int_range(500) == 3).then(None).otherwise(pl.col("stake")).alias("stake"))
+    table = frame("real").with_columns(
+        pl.when(pl.int_range(500) == 3).then(None).otherwise(pl.col("stake")).alias("stake")
+    )
     with pytest.raises(LossmithError, match=r"stake"):
         made(table=table, cost="under=5, over=1, column=stake")
 

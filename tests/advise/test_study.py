@@ -55,7 +55,9 @@ def the_record_is_plain_data_and_the_page_shows_its_verdict(made: Study, kind: s
     assert data["kind"] == kind
     assert data["answer"] in ANSWERS
     assert data["verdict"][0] == made.verdict
-    assert " ".join(str(made).split()).startswith(" ".join(made.verdict.split()))  # lines are broken where they are long
+    assert " ".join(str(made).split()).startswith(
+        " ".join(made.verdict.split())
+    )  # lines are broken where they are long
     assert 2 <= len(data["verdict"]) <= 4
     assert not any("{" in sentence or "nan" in sentence or "None" in sentence for sentence in data["verdict"])
     page = (folder_of(made) / "index.html").read_text("utf-8")
@@ -244,7 +246,9 @@ def _undone(made: Study) -> None:
     """Calibration slope 0.9 to 1.1 after the weights are undone, and far too many yes before it."""
     table = next(s for s in made.record.sections if s.name == "calibration").tables[0]
     off = {row[0]: float(row[3].split(" ±")[0].replace("−", "-")) for row in table.rows}
-    before, after = next((off[w.removesuffix(", weights undone")], off[w]) for w in off if w.endswith(", weights undone"))
+    before, after = next(
+        (off[w.removesuffix(", weights undone")], off[w]) for w in off if w.endswith(", weights undone")
+    )
     assert before > 0.1
     assert abs(after) < 0.06  # 200 rows of probability about 0.35: two standard errors
 
@@ -452,7 +456,9 @@ def test_a_test_file_is_compared_and_not_learned(tmp_path: Path) -> None:
     assert [row["decision"] for row in said] == [row["decision"] for row in held if row["fold"] == "1"]
     flipped = other.with_columns(pl.col("y").replace({"yes": "no", "no": "yes"}))
     spoiled = study(frame("binary"), target="y", **options | {"test": flipped})
-    texts = [{name: text for name, text in made.files.items() if name.startswith("compared")} for made in (found, spoiled)]
+    texts = [
+        {name: text for name, text in made.files.items() if name.startswith("compared")} for made in (found, spoiled)
+    ]
     if found.record.recommended["loss"] == spoiled.record.recommended["loss"]:
         assert texts[0] == texts[1]  # nothing of the test file is in the models
 
@@ -500,7 +506,7 @@ def test_progress_is_told_from_nothing_to_done() -> None:
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     assert (told[0][0], told[-1][0]) == ("reading", "done")
-    assert 0 <= shares[0] and shares[-1] <= 1
+    assert shares[0] >= 0 and shares[-1] <= 1
 
 
 # Bad input ------------------------------------------------------------------------------------------------------------------------------

@@ -297,6 +297,13 @@ def test_in_time_the_past_fits_and_the_future_judges() -> None:
     assert isinstance(chosen(ask(EVEN, y, np.zeros(N), blocks=blocks)).rule, Shift)
 
 
+def test_in_time_a_rule_must_hold_in_the_future() -> None:
+    """The past asks for 2, the future for 1: the rule of the past helps no more, that of the future would have."""
+    blocks = np.repeat(np.arange(40), N // 40)
+    y = NOISE + np.where(blocks < 20, 2.0, 1.0)
+    assert chosen(ask(EVEN, y, np.zeros(N), blocks=blocks, ordered=True)).rule == AsIs()
+
+
 def test_a_rule_that_holds_on_is_taken_in_time() -> None:
     blocks = np.repeat(np.arange(40), N // 40)
     assert isinstance(chosen(ask(EVEN, NOISE + 2, np.zeros(N), blocks=blocks, ordered=True)).rule, Shift)

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from lossmith.advise.judge import noise as look
 from lossmith.advise.judge.interval import margin, mean_and_error
 from lossmith.advise.judge.likelihood import log_density_of, log_probability, smooth_normaliser
 from lossmith.advise.judge.noise import NoiseReport, compare_noises, recorded_unit
 from lossmith.advise.judge.noise_fit import fit_spread
 from lossmith.advise.judge.noise_words import MEANINGS, NOUNS
-from lossmith.advise.judge import noise as look
 from lossmith.catalogue.noise import NOISES
 from lossmith.errors import ArgumentError
 from lossmith.loss.handle import Loss

@@ -14,7 +14,7 @@ from lossmith.advise.data.split import Fold, Layout, Split, split_rows
 from lossmith.advise.models import train as module
 from lossmith.advise.models.candidate import Candidate
 from lossmith.advise.models.first import first_look
-from lossmith.advise.models.model import Boosted, Linear, OWN_OBJECTIVES, Prediction, Several, own_objective
+from lossmith.advise.models.model import OWN_OBJECTIVES, Boosted, Linear, Prediction, Several, own_objective
 from lossmith.advise.models.plan import PATIENCE, QUICK_ROUNDS, ROUNDS, Plan, model_settings
 from lossmith.advise.models.train import Material, Task, Trained, cut_columns, cut_points, refit, train, train_all
 from lossmith.errors import LossmithError
