@@ -107,3 +107,16 @@ def home() -> str:
     made = tempfile.mkdtemp(prefix="lossmith-studies-")
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
+
+
+def folder_of(made: Study) -> Path:
+    """Where the study was written."""
+    assert made.folder is not None
+    return made.folder
+
+
+def written(made: Study, table: pl.DataFrame, name: str = "new.csv") -> str:
+    """The path of the table as a CSV file beside the study, without the target."""
+    path = folder_of(made).parent / f"{folder_of(made).name}-{name}"
+    table.drop("y").write_csv(path)
+    return str(path)

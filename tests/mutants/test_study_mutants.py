@@ -145,7 +145,7 @@ MUTANTS: dict[str, tuple[Plant, Callable[[], None]]] = {
         _value(costs.UnderOver, "level", property(lambda self: self.over / (self.under + self.over))),
         test_shortlist.test_the_quantile_of_the_costs_is_the_cheapest_constant),
     "the threshold of the other side": (
-        _value(costs.ErrorCosts, "threshold", property(lambda self: self.false_negative / (self.false_positive + self.false_negative))),
+        _value(costs.ErrorCosts, "threshold", property(lambda self: self.false_negative / (1 + self.false_negative))),
         test_decide.test_true_probabilities_keep_the_implied_threshold),
     "parameters from the target, not from what a model leaves": (
         lambda patch: patch.setattr(facts, "_number_facts", partial(_blind, whole=facts._number_facts)),

@@ -125,7 +125,7 @@ def settled(rows: Rows, profiled: Profile, request: Request) -> tuple[Rows, Prof
         table, classes = rows.table, len(profiled.classes)
         layout = Layout(rows.y, classes, rows.column(table.time), rows.column(table.group), rows.tested)
         split = split_rows(layout, seed=request.seed, quick=request.quick)
-        known = _known_in_all(rows.y, split) if classes > 2 else np.arange(classes)
+        known = _known_in_all(rows.y, split) if profiled.kind == "class" else np.arange(classes)
         if len(known) == classes:
             return rows, profiled, split, (*notes, *rows.notes)
         lost = [name for i, name in enumerate(profiled.classes) if i not in known]

@@ -38,6 +38,16 @@ def amount(cost: float | str) -> str:
     return f"what {cost} says" if isinstance(cost, str) else number(cost)
 
 
+def percent(share: float) -> str:
+    """Write a probability, and for small ones as one in so many.
+
+    >>> percent(0.5), percent(1 / 21)
+    ('50 %', '4.76 % (1 in 21)')
+    """
+    one_in = f" (1 in {1 / share:.0f})" if 0 < share < 0.1 else ""
+    return f"{100 * share:.3g} %{one_in}"
+
+
 def _trimmed(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -134,7 +144,7 @@ def _by_size(rule: Mapping[str, Any]) -> str:
     least, most = min(rule["amounts"]), max(rule["amounts"])
     if least == most:
         return _signed(least)
-    return f"{_signed(least)} to {_signed(most)} by the size of the prediction"
+    return f"corrected by its size ({_signed(least)} to {_signed(most)})"
 
 
 def _cuts(rule: Mapping[str, Any]) -> str:

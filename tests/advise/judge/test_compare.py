@@ -43,7 +43,7 @@ def quantile(y_pred: Floats):  # type: ignore[no-untyped-def]
     return model("quantile", y_pred, parameters=LEVEL)
 
 
-# The four answers -----------------------------------------------------------------------------------------------------------
+# The four answers ---------------------------------------------------------------------------------------------------
 
 
 def test_constant_noise_needs_a_shift_and_no_other_loss() -> None:
@@ -110,7 +110,7 @@ def test_classes_are_judged_by_their_decision() -> None:
     assert chosen(found).mean == 0
 
 
-# The figures of the issue, in their pattern ------------------------------------------------------------------------------------
+# The figures of the issue, in their pattern -------------------------------------------------------------------------
 
 
 def delays(varies: bool) -> Comparison:
@@ -164,7 +164,7 @@ def test_a_threshold_is_worth_as_much_as_a_weight_of_twenty() -> None:
     assert found.answer == "rule"
 
 
-# What counts ------------------------------------------------------------------------------------------------------------------
+# What counts --------------------------------------------------------------------------------------------------------
 
 
 def surely_better(share: float) -> Comparison:
@@ -298,16 +298,16 @@ def test_of_ways_about_as_cheap_the_favoured_goes_first_but_not_before_the_usual
     twins = [model(name, SIGNAL + 0.02 * RNG.normal(size=N)) for name in ("huber", "logistic")]
     far = model("squared_error", SIGNAL + 2 * RNG.normal(size=N), True)
     for favoured in (1, 2):
-        found = compare(bench(EVEN, y, far, *twins), favoured)
+        found = compare(bench(EVEN, y, far, *twins), (favoured,))
         assert chosen(found).contender.model == favoured
-        assert found.favoured == favoured
+        assert found.favoured == (favoured,)
     near = model("squared_error", SIGNAL, True)
-    assert chosen(compare(bench(EVEN, y, near, *twins), 1)).contender.model == 0
+    assert chosen(compare(bench(EVEN, y, near, *twins), (1,))).contender.model == 0
     worse = model("log_cosh", SIGNAL + RNG.normal(size=N))
     assert chosen(compare(bench(EVEN, y, far, twins[0], worse), 2)).contender.model == 1
 
 
-# Blocks and weights -------------------------------------------------------------------------------------------------------------
+# Blocks and weights -------------------------------------------------------------------------------------------------
 
 
 def test_blocks_widen_the_interval_of_errors_that_move_together() -> None:
@@ -331,7 +331,7 @@ def test_weights_decide_which_rows_count() -> None:
     assert chosen(compare(at_night)).contender.model == 0
 
 
-# How it is shown ------------------------------------------------------------------------------------------------------------------
+# How it is shown ----------------------------------------------------------------------------------------------------
 
 
 def test_squared_errors_are_shown_as_their_root() -> None:

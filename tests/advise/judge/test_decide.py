@@ -71,7 +71,7 @@ def aim_of_errors(missed: float | str, alarm: float | str) -> Aim:
     return Aim(ErrorCosts(missed, alarm), Estimate("probability"), True)
 
 
-# Numbers ----------------------------------------------------------------------------------------------------------------
+# Numbers ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_shift_pays_on_the_mean_and_not_on_the_quantile() -> None:
@@ -126,7 +126,7 @@ def test_cost_columns_count_in_the_fit() -> None:
     assert by_stake.amount == pytest.approx(1.0, abs=0.05)  # all of the weight lies around 1 and -1, most around 1
 
 
-# Two classes --------------------------------------------------------------------------------------------------------------
+# Two classes --------------------------------------------------------------------------------------------------------
 
 
 def test_true_probabilities_keep_the_implied_threshold() -> None:
@@ -185,7 +185,7 @@ def test_probabilities_that_say_too_much_are_recalibrated() -> None:
     assert chosen(ask(PROBABILITY, HAPPENED, P, LOG_LOSS), 2).rule == AsIs()
 
 
-# Several classes and grades -------------------------------------------------------------------------------------------------
+# Several classes and grades -----------------------------------------------------------------------------------------
 
 
 def test_several_classes_take_the_cheapest_one() -> None:
@@ -220,7 +220,7 @@ def test_a_matrix_for_two_classes_decides_by_it() -> None:
     assert measure.per_row(rows, P, found).mean() <= best * 1.02
 
 
-# Several quantiles ----------------------------------------------------------------------------------------------------------
+# Several quantiles --------------------------------------------------------------------------------------------------
 
 
 def test_one_model_gets_a_quantile_of_its_errors_for_each_level() -> None:
@@ -237,7 +237,7 @@ def test_several_models_are_sorted_and_moved_only_where_that_pays() -> None:
     np.testing.assert_allclose(moved.amounts, 2.0, atol=0.01)
 
 
-# Luck -----------------------------------------------------------------------------------------------------------------------
+# Luck ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_rule_that_only_looks_better_where_it_was_fitted_is_refused() -> None:
@@ -286,7 +286,7 @@ def test_the_reason_says_what_a_rule_saves() -> None:
     assert "no fitted rule was cheaper" in chosen(ask(FIVE_TO_ONE, NOISE, np.full(N, 0.967))).why
 
 
-# Time -----------------------------------------------------------------------------------------------------------------------
+# Time ---------------------------------------------------------------------------------------------------------------
 
 
 def test_in_time_the_past_fits_and_the_future_judges() -> None:
@@ -323,7 +323,7 @@ def test_a_single_block_is_halved_all_the_same() -> None:
     assert halves(Sample(np.zeros(6), None, {}, np.zeros(6, dtype=np.int64))).sum() == 3
 
 
-# The table ------------------------------------------------------------------------------------------------------------------
+# The table ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("aim", [FIVE_TO_ONE, EVEN, MEAN, MISSED, PROBABILITY, LEVELS, by_matrix(GRADES)])
@@ -331,7 +331,7 @@ def test_every_aim_has_its_rules(aim: Any) -> None:
     assert {key for key in BOOKS if key[0] == sort_of(aim)}
 
 
-# Means over rows ------------------------------------------------------------------------------------------------------------
+# Means over rows ----------------------------------------------------------------------------------------------------
 
 
 def test_the_error_of_a_mean_of_rows_is_the_textbook_one() -> None:

@@ -25,7 +25,7 @@ def least_hits(trials: int, level: float = 0.95) -> float:
     return float(trials * level - 4 * np.sqrt(trials * level * (1 - level)))
 
 
-# Sums -----------------------------------------------------------------------------------------------------------------
+# Sums ---------------------------------------------------------------------------------------------------------------
 
 
 def test_sums_are_by_block_and_weighted() -> None:
@@ -57,7 +57,7 @@ def test_a_weight_of_zero_is_the_row_being_absent() -> None:
     assert with_zero.estimate(0).error == pytest.approx(without.estimate(0).error, rel=1e-12)
 
 
-# One fold: the textbook -----------------------------------------------------------------------------------------------
+# One fold: the textbook ---------------------------------------------------------------------------------------------
 
 
 def test_one_fold_has_the_textbook_error() -> None:
@@ -87,7 +87,7 @@ def test_twins_differ_by_nothing() -> None:
     assert (gap.mean, gap.error, gap.margin()) == (0.0, 0.0, 0.0)
 
 
-# Coverage -------------------------------------------------------------------------------------------------------------
+# Coverage -----------------------------------------------------------------------------------------------------------
 
 
 def covered(rng: np.random.Generator, rows: float, training: float) -> bool:
@@ -102,8 +102,8 @@ def covered(rng: np.random.Generator, rows: float, training: float) -> bool:
 def test_intervals_cover_as_often_as_they_say(training: float) -> None:
     """Independent trainings (reuse 0): then the truth is known exactly."""
     rng = np.random.default_rng(5)
-    hits = sum(covered(rng, 1.0, training) for _ in range(400))
-    assert hits >= least_hits(400)
+    hits = sum(covered(rng, 1.0, training) for _ in range(300))
+    assert hits >= least_hits(300)
 
 
 def test_training_that_folds_share_is_in_the_interval() -> None:
@@ -171,7 +171,7 @@ def test_repeats_of_the_folds_add_no_rows() -> None:
     assert Tallies(once * 2, REUSE).estimate(0).error >= 0.95 * Tallies(once, REUSE).estimate(0).error
 
 
-# Several ways -----------------------------------------------------------------------------------------------------------
+# Several ways -------------------------------------------------------------------------------------------------------
 
 
 def test_the_average_over_the_ways_steadies_a_single_one() -> None:
@@ -200,11 +200,11 @@ def test_more_comparisons_and_a_higher_level_need_wider_intervals() -> None:
 def test_joint_intervals_hold_together() -> None:
     rng = np.random.default_rng(14)
     ways, hits = 8, 0
-    for _ in range(300):
+    for _ in range(200):
         found = tallies(rng.normal(size=(FOLDS, ROWS, ways)))
         gaps = [found.estimate(way, 0) for way in range(1, ways)]
         hits += all(abs(gap.mean) <= gap.margin(ways - 1, 0.95) for gap in gaps)
-    assert hits >= least_hits(300)
+    assert hits >= least_hits(200)
 
 
 def test_of_several_ways_to_form_blocks_the_wider_interval_counts() -> None:
@@ -216,7 +216,7 @@ def test_of_several_ways_to_form_blocks_the_wider_interval_counts() -> None:
     assert widest((by_row, by_day), 0) == widest((by_day, by_row), 0) == by_day.estimate(0)
 
 
-# What has no interval -------------------------------------------------------------------------------------------------
+# What has no interval -----------------------------------------------------------------------------------------------
 
 
 def test_an_infinite_cost_is_infinite_and_has_no_margin() -> None:

@@ -155,7 +155,7 @@ def test_parameters_are_about_the_noise_that_a_first_model_leaves() -> None:
     assert with_first == pytest.approx(1.345, rel=0.08)  # a median of 4,000 rows: four standard errors of 1.8 %
 
 
-# Losses of the user's -----------------------------------------------------------------------------------------------------------
+# Losses of the user's -----------------------------------------------------------------------------------------------
 
 
 def test_names_and_formulas_are_tried_as_well() -> None:

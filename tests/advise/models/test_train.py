@@ -101,7 +101,7 @@ def test_the_best_of_a_quantile_lies_above_the_mean() -> None:
     assert abs(share - 0.9) < 4 * np.sqrt(0.09 / 80) + 0.05  # 80 rows, and a model of 220
 
 
-# Jobs ---------------------------------------------------------------------------------------------------------------------
+# Jobs ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["linear", "boosted"])
@@ -165,7 +165,7 @@ def test_the_middle_penalty_is_handed_out() -> None:
     assert handed.fitted.penalty in [model.fitted.penalty for model in models]  # type: ignore[attr-defined]
 
 
-# What cannot be trained ------------------------------------------------------------------------------------------------------
+# What cannot be trained ---------------------------------------------------------------------------------------------
 
 
 def test_a_loss_that_refuses_the_data_is_left_out_with_its_reason() -> None:
@@ -203,7 +203,7 @@ def test_an_interruption_ends_the_trainings_that_run() -> None:
     assert threading.active_count() == before
 
 
-# The library's own ------------------------------------------------------------------------------------------------------------
+# The library's own --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_an_objective_that_the_library_lacks_is_none() -> None:
     assert {own_objective(name, {}, "real", 0)["objective"] for name in OWN_OBJECTIVES} >= {"regression", "huber"}  # type: ignore[index]
 
 
-# Ordered grades -----------------------------------------------------------------------------------------------------------------
+# Ordered grades -----------------------------------------------------------------------------------------------------
 
 
 def test_cut_points_are_the_log_odds_of_the_shares_below() -> None:
@@ -257,7 +257,7 @@ def test_grades_are_put_in_order_on_one_line() -> None:
     assert means == sorted(means)
 
 
-# Plans --------------------------------------------------------------------------------------------------------------------------
+# Plans --------------------------------------------------------------------------------------------------------------
 
 
 def test_rounds_keep_the_work_within_bounds() -> None:
@@ -275,7 +275,7 @@ def test_few_rows_have_small_leaves() -> None:
     assert model_settings(100, 7)["seed"] == 7
 
 
-# A first look ---------------------------------------------------------------------------------------------------------------------
+# A first look -------------------------------------------------------------------------------------------------------
 
 
 def test_a_first_look_predicts_rows_that_it_did_not_see() -> None:
@@ -287,7 +287,7 @@ def test_a_first_look_predicts_rows_that_it_did_not_see() -> None:
     assert first_look(material("binary"), split("binary").folds[0], plan()) is None
 
 
-# Models ---------------------------------------------------------------------------------------------------------------------------
+# Models -------------------------------------------------------------------------------------------------------------
 
 
 def test_several_models_have_a_file_each() -> None:

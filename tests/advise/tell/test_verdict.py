@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lossmith.advise.tell.verdict import best_other, rule_share, say, say_why, say_wrong
+from lossmith.advise.tell.verdict import best_other, rule_share, say
 from lossmith.report.words import number
 from tests.advise.tell.tellings import (
     TOLD,
@@ -58,7 +58,7 @@ def test_a_rule_that_pays_keeps_the_usual_loss() -> None:
 def test_a_threshold_is_said_with_the_class_that_it_decides() -> None:
     first = say(threshold_pays())[0]
     assert "Keep log loss" in first
-    assert "0.0476" in first and "“ill”" in first
+    assert "4.76 %" in first and "“ill”" in first  # 1 / 21
     assert "a missed “ill” costs 20" in first
 
 
@@ -80,7 +80,7 @@ def test_few_rows_do_not_say_that_no_loss_helps_or_matters() -> None:
     said = " ".join(say(telling))
     assert "No loss helps" not in said
     assert "does not matter here:" not in said
-    assert "few rows" in said or "not certain" in said
+    assert re.search(r"few rows|these rows can tell|not certain|No difference .* is certain|cannot be told", said)
 
 
 def test_a_constant_that_no_model_beats_is_mentioned() -> None:
@@ -101,15 +101,3 @@ def test_squared_errors_are_said_as_their_root() -> None:
 def test_the_best_other_loss_is_a_candidate() -> None:
     other = best_other(quantile_pays())
     assert other is not None and other.contender.role == "candidate"
-
-
-def test_the_reason_belongs_to_a_loss_that_is_advised() -> None:
-    telling = quantile_pays()
-    reasons = {telling.loss(telling.chosen): "One unit too low costs 5."}
-    assert say_why(telling, reasons, "Errors grow.") == "Why: one unit too low costs 5. Errors grow."
-    assert say_why(nothing_matters(), reasons, "") == ""
-    assert say_why(nothing_helps(), reasons, "Errors grow.") == ""
-
-
-def test_wrong_decisions_are_said_as_shares() -> None:
-    assert "% of the rows" in say_wrong(threshold_pays())

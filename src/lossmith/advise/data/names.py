@@ -40,6 +40,11 @@ ID_WORDS = _words(
     "id pid sid uid uuid guid key index idx nr no number num serial code reference ref rowname rownames row record obs "
     "번호 아이디 식별 코드 일련 키값"
 )
+SURE_ID_WORDS = _words("id pid sid uid uuid guid idx serial rowname rownames rowid rownum rownumber 번호 아이디 식별 일련")
+CASE_WORDS = _words("case order invoice ticket contract booking transaction receipt phone telephone")
+NAMELESS = frozenset(("column 1", "Unnamed: 0", "...1", "_c0", "level_0", "__index_level_0__"))
+"""What readers and writers call a first column without a name."""
+
 ENTITY_WORDS = _words(
     "customer client user member person patient subject student pupil child household family account card policy holder "
     "employee worker driver player athlete respondent participant school hospital clinic store shop branch site farm "
@@ -87,9 +92,13 @@ def words_of(name: str) -> frozenset[str]:
     >>> sorted(words_of("customerID_2024 Stars"))
     ['2024', 'customer', 'id', 'star', 'stars']
     """
-    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+", name)
-    small = {word.lower() for word in found}
+    small = set(_parts(name))
     return frozenset(small | {word[:-1] for word in small if len(word) > 3 and word.endswith("s")})
+
+
+def _parts(name: str) -> list[str]:
+    found = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+", name)
+    return [word.lower() for word in found]
 
 
 def says(name: str, words: frozenset[str]) -> bool:
@@ -109,10 +118,32 @@ def names_an_entity(name: str) -> bool:
     [True, True, True, True, False, False]
     """
     own = words_of(name)
-    glued = any(word.endswith("id") and word[:-2] in ENTITY_WORDS for word in own)
+    glued = _glued_id(own)
     bare = own <= ENTITY_WORDS | ID_WORDS and bool(own & ENTITY_WORDS)
     korean = any(word in name for word in ENTITY_WORDS if not word.isascii()) and says(name, ID_WORDS)
     return glued or bare or korean or bool(own & {"id", "uid", "uuid"})
+
+
+def _glued_id(own: frozenset[str]) -> bool:
+    return any(word.endswith("id") and word[:-2] in ENTITY_WORDS for word in own)
+
+
+def names_rows(name: str) -> bool:
+    """Return whether a column's name says that its values name rows; a count or a measured index does not.
+
+    Words such as number, code or index end a name that holds nothing else but what is numbered.
+
+    >>> [names_rows(name) for name in ("rownames", "PassengerId", "userid", "Order No.", "index", "고객번호")]
+    [True, True, True, True, True, True]
+    >>> [names_rows(name) for name in ("num_orders", "number of rows", "price index", "zip_code", "우편번호", "size")]
+    [False, False, False, False, False, False]
+    """
+    parts, own = _parts(name), words_of(name)
+    if "우편" in name or not parts:
+        return False
+    ends = any(part.endswith(word) for part in parts for word in SURE_ID_WORDS if not word.isascii())
+    headed = parts[-1] in ID_WORDS and set(parts) <= ID_WORDS | ENTITY_WORDS | CASE_WORDS
+    return bool(own & SURE_ID_WORDS) or ends or headed or _glued_id(own)
 
 
 def known_order(texts: list[str]) -> tuple[str, ...] | None:

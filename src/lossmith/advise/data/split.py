@@ -68,8 +68,8 @@ class Split:
 
     @property
     def reuse(self) -> float:
-        """Compared rows for each row that was learned from, on average over the folds."""
-        return float(np.mean([len(fold.compare) / max(len(fold.fit), 1) for fold in self.folds]))
+        """Compared rows for each row that was learned from, on average over the folds; at most 1 (a file of its own)."""
+        return min(1.0, float(np.mean([len(fold.compare) / max(len(fold.fit), 1) for fold in self.folds])))
 
     @property
     def compared(self) -> Rows:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lossmith.advise.data.columns import Column, typed
 from lossmith.advise.data.extra import need_extra
+from lossmith.advise.data.identifiers import note_on, why_no_feature
 from lossmith.advise.data.later import refuse_missing_columns, typed_like
 from lossmith.advise.data.roles import (
     Mask,
@@ -47,7 +48,8 @@ class Table:
     (no time zone). `features` are the columns a model may use (never the target, `weight`, `group`, `id` or what was
     dropped; the time column is among them unless dropped). The frame also holds the columns of these names and those
     that costs need; groups and ids are texts as written, and no group is missing. `left_out` names columns that are no
-    features, each with the reason as a sentence part. `readings` says how the text of a column was understood (see the
+    features, each with the reason as a sentence part (what names or numbers the rows is among them, see `identifiers`, and
+    one of the `notes` says so). `readings` says how the text of a column was understood (see the
     tables of `lossmith.advise.data.row`), so that a later row is understood alike. `notes` are whole sentences for the
     first screen. `row_numbers` are the numbers (from 1) of the kept rows as read.
     """
@@ -114,7 +116,7 @@ def read_table(
         raise DataError(
             "LM510", f'{source} has no usable column besides the target "{target}": nothing to predict from.'
         )
-    return _table(source, columns, roles, rows, features, left_out)
+    return _table(source, columns, roles, rows, features, left_out, note_on(left_out))
 
 
 def read_like(table: Table, data: Any, encoding: str | None = None) -> Table:
@@ -254,6 +256,7 @@ def _without_unseen(column: Column, first: pl.Series) -> tuple[Column, str]:
 
 def _no_features(columns: Mapping[str, Column], roles: Roles) -> Iterable[tuple[str, str]]:
     """Yield (column, reason) for what is no feature: by its job, dropped, or of no use to any model."""
+    first = next(iter(columns))
     for name, column in columns.items():
         if name == roles.target:
             continue
@@ -261,13 +264,5 @@ def _no_features(columns: Mapping[str, Column], roles: Roles) -> Iterable[tuple[
             yield name, roles.no_feature[name]
         elif column.left_out:
             yield name, column.left_out
-        elif name != roles.time and _numbers_the_rows(column.series):
-            yield name, "it only numbers the rows"
-
-
-def _numbers_the_rows(series: pl.Series) -> bool:
-    import polars as pl
-
-    if series.dtype != pl.Int64 or series.null_count() or series[0] not in (0, 1):
-        return False
-    return bool((series.diff().drop_nulls() == 1).all())
+        elif name != roles.time and (reason := why_no_feature(column.series, first=name == first)):
+            yield name, reason

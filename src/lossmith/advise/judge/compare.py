@@ -3,8 +3,8 @@
 All differences are paired (the same rows under both). A difference counts if it lies outside the interval that holds
 for all comparisons together, and is above half a percent of the cost. The advice is the simplest way that lies within
 one standard error of the cheapest (Breiman et al. 1984, section 3.4.3): the usual loss with its rule, the usual loss as
-it is, the loss that belongs to the noise (within two), then the others from the cheapest on. What the study answers says
-whether the difference counts.
+it is, the loss that aims at what is asked or belongs to the noise (within two), then the others from the cheapest on. But a
+way that beats the usual loss for certain goes before one that does not.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 WITHIN: Final = 1.0  # standard errors
 FAVOURED: Final = 2.0  # the same for the loss that the noise speaks for, which is evidence of its own
 ROOM: Final = 0.05
+NOTHING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Comparison:
 
     `answer` says what counts. `unsure` says that the intervals have room for a way that is better than the chosen one
     by more than `ROOM`: "it does not matter" would say too much. `constant_unbeaten`: no model is clearly better than
-    one answer for every row. `favoured` is the model that other evidence speaks for.
+    one answer for every row. `favoured` are the models that other evidence speaks for.
     """
 
     measure: Measure
@@ -59,7 +60,13 @@ class Comparison:
     constant_unbeaten: bool
     unsure: bool
     tallies: tuple[Tallies, ...]
-    favoured: int | None = None
+    favoured: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of rows were judged, where they are fewest."""
+        each = (np.concatenate([fold.blocks for fold in kind.folds]) for kind in self.tallies)
+        return min(len(np.unique(blocks)) for blocks in each)
 
     def gap(self, first: int, second: int) -> Estimate:
         """By how much `first` costs more than `second`."""
@@ -70,8 +77,8 @@ class Comparison:
         return _counts(self.gap(first, second), self.rows[first].mean, self.comparisons)
 
 
-def compare(bench: Bench, favoured: int | None = None) -> Comparison:
-    """Judge every way of a bench; of ways that are about as cheap the model `favoured` by other evidence goes first."""
+def compare(bench: Bench, favoured: tuple[int, ...] = ()) -> Comparison:
+    """Judge every way of a bench; of ways that are about as cheap the models `favoured` by other evidence go first."""
     ways = contenders(bench)
     return judge(bench.measure, ways, tallies_of(ways, bench.rows, bench.split), favoured)
 
@@ -90,7 +97,7 @@ def tallies_of(ways: tuple[Contender, ...], rows: Sample, split: Split) -> tuple
 
 
 def judge(
-    measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...], favoured: int | None = None
+    measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...], favoured: tuple[int, ...] = ()
 ) -> Comparison:
     """Judge ways by their sums."""
     count = max(len(ways) - 1, 1)
@@ -100,12 +107,13 @@ def judge(
     models = [i for i in order if ways[i].role != "own"]
     best = min(range(len(rows)), key=lambda i: rows[i].mean)
     target = min(models, key=lambda i: rows[i].mean)
-    within = {i: FAVOURED if rows[i].contender.model == favoured else WITHIN for i in models}
+    within = {i: FAVOURED if rows[i].contender.model in favoured else WITHIN for i in models}
     near = (i for i in models if _near(widest(tallies, i, target), rows[i].mean, within[i]))
     chosen = next(near, 0)  # where every model can cost infinitely much, one answer for all rows
     unbeaten = not any(_counts(widest(tallies, 0, i), rows[0].mean, count) for i in models)
     if unbeaten and rows[0].mean <= rows[chosen].mean * (1 + MATTERS):
         chosen = 0
+    chosen = _proven(rows, chosen, tallies, count)
     unsure = any(_room(widest(tallies, chosen, i), rows[chosen].mean, count) for i in models if i != chosen)
     answer = _answer(rows, chosen, tallies, count)
     return Comparison(measure, rows, chosen, best, count, answer, unbeaten, unsure, tallies, favoured)
@@ -115,6 +123,8 @@ def _judged(i: int, way: Contender, usual: int, tallies: tuple[Tallies, ...], co
     own = widest(tallies, i)
     gap = widest(tallies, i, usual) if i != usual else Estimate(0.0, 0.0, 1.0)
     usual_mean = tallies[0].estimate(usual).mean
+    if abs(gap.mean) <= NOTHING * abs(usual_mean):  # a difference of the last bits is none
+        gap = Estimate(0.0, 0.0, 1.0)
     counts = i != usual and (_counts(_negative(gap), usual_mean, count) or _counts(gap, own.mean, count))
     return Judged(way, own.mean, own.margin(), gap.mean, gap.margin(count, JOINT_LEVEL), counts)
 
@@ -123,13 +133,14 @@ def _negative(estimate: Estimate) -> Estimate:
     return Estimate(-estimate.mean, estimate.error, estimate.freedom)
 
 
-def _by_preference(rows: tuple[Judged, ...], favoured: int | None) -> list[int]:
-    """Positions of the models: the default with a rule that helps, as it is, the favoured one, the others by their cost."""
+def _by_preference(rows: tuple[Judged, ...], favoured: tuple[int, ...]) -> list[int]:
+    """Positions of the models: the default with a rule that helps, as it is, the favoured ones, the others by their cost."""
     usual = {row.contender.role: row.mean for row in rows if row.contender.role.startswith("default")}
     helps = usual.get("default with rule", np.inf) < usual["default"] * (1 - MATTERS)
     simple = {"default with rule": 0 if helps else 2, "default": 1}
     places = [i for i, row in enumerate(rows) if row.contender.model >= 0]
-    ranks = {i: simple.get(rows[i].contender.role, 3 if rows[i].contender.model == favoured else 4) for i in places}
+    after = {model: 3 + rank for rank, model in enumerate(favoured)}
+    ranks = {i: simple.get(rows[i].contender.role, after.get(rows[i].contender.model, 9)) for i in places}
     return sorted(places, key=lambda i: (ranks[i], rows[i].mean))
 
 
@@ -147,22 +158,34 @@ def _near(gap: Estimate, mean: float, within: float) -> bool:
 
 def _room(gap: Estimate, mean: float, count: int) -> bool:
     """Whether the joint interval has room for a way that is cheaper by more than `ROOM`."""
-    return bool(gap.mean + gap.margin(count, JOINT_LEVEL) > ROOM * abs(mean))
+    half = gap.margin(count, JOINT_LEVEL)
+    return not np.isfinite(half) or bool(gap.mean + half > ROOM * abs(mean))
 
 
 def _answer(rows: tuple[Judged, ...], chosen: int, tallies: tuple[Tallies, ...], count: int) -> Answer:
     """What counts: another loss (over the usual one with its rule), the rule alone, nothing at all, or no difference."""
     if chosen == 0:
         return "nothing"
-    usual = {row.contender.role: i for i, row in enumerate(rows) if row.contender.role.startswith("default")}
-    simple = usual.get("default with rule", usual["default"])
-    simple = min((simple, usual["default"]), key=lambda i: rows[i].mean)
-    if rows[chosen].contender.role == "candidate" and _counts(
-        widest(tallies, simple, chosen), rows[simple].mean, count
-    ):
+    if rows[chosen].contender.role == "candidate" and _beats_simple(rows, chosen, tallies, count):
         return "loss"
-    ruled = usual.get("default with rule")
-    return "rule" if ruled is not None and rows[ruled].counts and rows[ruled].difference < 0 else "same"
+    ruled = next((row for row in rows if row.contender.role == "default with rule"), None)
+    return "rule" if ruled is not None and ruled.counts and ruled.difference < 0 else "same"
+
+
+def _beats_simple(rows: tuple[Judged, ...], place: int, tallies: tuple[Tallies, ...], count: int) -> bool:
+    """Whether a way is cheaper than the usual loss, as it is and with its rule, so that it counts."""
+    usual = (i for i, row in enumerate(rows) if row.contender.role.startswith("default"))
+    simple = min(usual, key=lambda i: rows[i].mean)
+    return _counts(widest(tallies, simple, place), rows[simple].mean, count)
+
+
+def _proven(rows: tuple[Judged, ...], chosen: int, tallies: tuple[Tallies, ...], count: int) -> int:
+    """The chosen way, unless it does not beat the usual loss for certain and another one does: then the cheapest of those."""
+    candidates = [i for i, row in enumerate(rows) if row.contender.role == "candidate"]
+    if chosen == 0 or (chosen in candidates and _beats_simple(rows, chosen, tallies, count)):
+        return chosen
+    sure = [i for i in candidates if _beats_simple(rows, i, tallies, count)]
+    return min(sure, key=lambda i: rows[i].mean, default=chosen)
 
 
 def shown(measure: Measure, mean: float, half: float) -> tuple[float, float]:

@@ -7,6 +7,7 @@ among them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,5 +129,17 @@ def _with(bench: Bench, role: Role, model: int, choose: Choose) -> Contender:
     folds = range(len(bench.split.folds))
     rules = tuple(choose(bench, bench.ask(model, fold, "tune")).rule for fold in folds)
     costs = tuple(bench.cost(bench.ask(model, fold, "compare"), rules[fold]) for fold in folds)
-    final = choose(bench, bench.together(model))
+    final = _settled(bench.together(model), choose(bench, bench.together(model)), rules)
     return Contender(role, model, rules, costs, final.rule, final.why)
+
+
+def _settled(ask: Ask, final: Decision, rules: tuple[Rule, ...]) -> Decision:
+    """The rule that is handed out: of the sort that most folds chose, for that is what was judged."""
+    sort = Counter(type(rule) for rule in rules).most_common(1)[0][0]
+    if type(final.rule) is sort:
+        return final
+    book = book_of(ask)
+    for fit in (book.implied, book.usual, *book.fitted):
+        if type(rule := fit(ask)) is sort:
+            return Decision(rule, "as most folds chose on their rows to tune")
+    return final

@@ -9,31 +9,46 @@ from numpy.typing import NDArray
 
 from lossmith.advise.judge.contender import Bench
 from lossmith.advise.judge.noise import NoiseReport, compare_noises
+from lossmith.advise.models.candidate import Candidate
 
 Floats = NDArray[np.float64]
+FEW: Final = 400
 NUMBERS: Final = ("real", "positive", "nonnegative", "count")
 
 
 def noise_of(bench: Bench, kind: str) -> NoiseReport | None:
-    """The noise models behind the losses, dispersion fitted on tune rows, judged on compared rows of the first fold."""
+    """The noise models behind the losses, dispersion fitted on tune rows, judged on compared rows.
+
+    Those of the first fold are used where they are enough, so that no row is both; else those of all folds.
+    """
     if kind not in NUMBERS:
         return None
-    fold, rows = bench.split.folds[0], bench.rows
+    folds = bench.split.folds if len(bench.split.folds[0].compare) < FEW else bench.split.folds[:1]
     fit: dict[str, Floats] = {}
     held: dict[str, Floats] = {}
     for model in bench.trained:
-        candidate = model.candidate
+        candidate, runs = model.candidate, model.runs[: len(folds)]
         if not (candidate.own or candidate.levels or candidate.by_cost or candidate.formula):
-            fit.setdefault(candidate.loss_name, model.runs[0].tune.raw)
-            held.setdefault(candidate.loss_name, model.runs[0].compare.raw)
-    blocks = np.unique(bench.split.blocks[0][fold.compare], return_inverse=True)[1]
-    return compare_noises(kind, rows.y[fold.tune], fit, rows.y[fold.compare], held, blocks)
+            fit.setdefault(candidate.loss_name, np.concatenate([run.tune.raw for run in runs]))
+            held.setdefault(candidate.loss_name, np.concatenate([run.compare.raw for run in runs]))
+    tuned, compared = (np.concatenate([getattr(fold, part) for fold in folds]) for part in ("tune", "compare"))
+    blocks = np.unique(bench.split.blocks[0][compared], return_inverse=True)[1]
+    return compare_noises(kind, bench.rows.y[tuned], fit, bench.rows.y[compared], held, blocks)
 
 
-def favoured(bench: Bench, report: NoiseReport | None) -> int | None:
-    """The model under the loss that belongs to the noise, where a mean or median is aimed at; None where none does."""
-    if report is None or report.looks_like is None or bench.aim.level not in (None, 0.5) or bench.aim.levels:
-        return None
-    wanted = report.rows[report.looks_like].loss_name
-    models = enumerate(bench.trained)
-    return next((i for i, model in models if model.candidate.loss_name == wanted and not model.candidate.own), None)
+def favoured(bench: Bench, report: NoiseReport | None) -> tuple[int, ...]:
+    """The models that evidence beside the comparison speaks for: the loss that aims at what is asked, and, where a mean or
+    median is aimed at, the loss that belongs to the noise."""
+    found = [i for i, model in enumerate(bench.trained) if not model.candidate.own and _aims(model.candidate, bench)]
+    level = bench.aim.level
+    if report is not None and report.looks_like is not None and level in (None, 0.5) and not bench.aim.levels:
+        wanted = report.rows[report.looks_like].loss_name
+        models = enumerate(bench.trained)
+        found += [i for i, model in models if model.candidate.loss_name == wanted and not model.candidate.own][:1]
+    return tuple(dict.fromkeys(found))
+
+
+def _aims(candidate: Candidate, bench: Bench) -> bool:
+    """Whether a loss makes a model estimate what is cheapest: the quantile of the costs, the median."""
+    level = 0.5 if candidate.loss_name == "absolute_error" else candidate.parameters.get("level")
+    return candidate.loss_name in ("absolute_error", "quantile") and level == bench.aim.level

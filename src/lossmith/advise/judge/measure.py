@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from lossmith.advise.judge.sample import Sample
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.models.candidate import Candidate, label, loss_of
 from lossmith.algebra.decision import CostMatrix, Costs, Rule, UnderOver, act, cheapest_constant, cost_per_row
-from lossmith.loss import get
+from lossmith.loss import Loss, get
 
 Floats = NDArray[np.float64]
 
@@ -95,8 +96,18 @@ def _on_predictions(candidate: Candidate) -> Callable[[Floats, Floats], Floats]:
     """The loss of targets and predictions; probabilities of exactly 0 and 1 count as what they say."""
     loss = loss_of(candidate)
     if loss.link in ("sigmoid", "softmax") and candidate.formula is None:
-        return get(candidate.loss_name, on="probability", **candidate.parameters).per_example
+        return partial(_where_known, get(candidate.loss_name, on="probability", **candidate.parameters))
     return lambda y, y_pred: loss.per_example(y, raw_for(loss.link, y_pred))
+
+
+def _where_known(loss: Loss, y: Floats, p: Floats) -> Floats:
+    """The loss of probabilities; infinite where a prediction is none (squared error knows no bounds)."""
+    inside = (p >= 0) & (p <= 1)
+    known = inside if inside.ndim == 1 else inside.all(axis=1)
+    values = np.full(len(y), np.inf)
+    if known.any():
+        values[known] = loss.per_example(y[known], p[known])
+    return values
 
 
 # the loss that judges an estimate, and the kinds of target

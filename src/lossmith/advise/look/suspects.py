@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.advise.data.names import BIRTH_WORDS, ID_WORDS, TIME_WORDS, names_an_entity, says
+from lossmith.advise.data.names import BIRTH_WORDS, TIME_WORDS, names_an_entity, says
 from lossmith.advise.data.table import Table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int64]
 
 MANY_COPIES: Final = 0.05
-NEARLY_ALL: Final = 0.95
+MOST_DIFFER: Final = 0.99
 FEW_ROWS: Final = 50
 RARELY_ELSE: Final = 0.001
 FEWEST_ELSE: Final = 5
@@ -50,9 +50,9 @@ def suspects(table: Table) -> tuple[str, ...]:
 
     >>> import polars as pl
     >>> from lossmith.advise.data.table import read_table
-    >>> rows = {"key": [f"a{i}" for i in range(60)], "x": [i % 7 for i in range(60)], "y": [i % 11 for i in range(60)]}
+    >>> rows = {"z": [i * 7 % 60 for i in range(60)], "x": [i % 7 for i in range(60)], "y": [i % 11 for i in range(60)]}
     >>> suspects(read_table(pl.DataFrame(rows), target="y"))[0][:60]
-    'Column "key" has its own text in nearly every row: it names '
+    'Column "z" has its own number in nearly every row, with hard'
     """
     columns = tuple(_discrete(table))
     return tuple(warning for look in SUSPECTS for warning in look(table, columns))
@@ -70,31 +70,23 @@ def _discrete(table: Table) -> Iterator[tuple[pl.Series, int]]:
                 yield known, known.n_unique()
 
 
-def _identifiers(table: Table, columns: Discrete) -> Iterator[str]:
-    import polars as pl
+def _row_numbers(table: Table, columns: Discrete) -> Iterator[str]:
+    """Warn of numbers that may be row numbers in another order (or ranks): nearly all different, with hardly a gap.
 
-    for known, distinct in columns:
-        name = known.name
-        if distinct < NEARLY_ALL * len(known) or (known.dtype == pl.Int64 and not _numbers_rows(known, distinct)):
-            continue
-        what = "text" if known.dtype == pl.String else "number"
-        yield (
-            f'Column "{name}" has its own {what} in nearly every row: it names rows and tells nothing about new ones. '
-            f"Leave it out (--drop {name}), or say that it names the rows (--id {name})."
-        )
-
-
-def _numbers_rows(known: pl.Series, distinct: int) -> bool:
-    """Whether whole numbers, nearly all different, are names: by the column's name, or since they hardly leave gaps.
-
-    Among numbers drawn at random from twice as many, a fifth or more would occur twice.
+    Among numbers drawn at random from twice as many, a fifth or more would occur twice. Columns that surely name or
+    number the rows are no features (see `lossmith.advise.data.identifiers`).
     """
-    if says(known.name, TIME_WORDS):
-        return False
-    if says(known.name, ID_WORDS):
-        return True
+    for known, distinct in columns:
+        if known.dtype.is_integer() and _hardly_a_gap(known, distinct) and not says(known.name, TIME_WORDS):
+            yield (
+                f'Column "{known.name}" has its own number in nearly every row, with hardly a gap between them. It is '
+                f"used; if it only numbers the rows, leave it out (--drop {known.name})."
+            )
+
+
+def _hardly_a_gap(known: pl.Series, distinct: int) -> bool:
     width = float(known.max()) - float(known.min()) + 1  # type: ignore[arg-type]
-    return len(known) >= FEW_ROWS and distinct >= 0.99 * len(known) and width <= 2 * len(known)
+    return len(known) >= FEW_ROWS and distinct >= MOST_DIFFER * len(known) and width <= 2 * len(known)
 
 
 def _near_constants(table: Table, columns: Discrete) -> Iterator[str]:
@@ -234,5 +226,5 @@ def _copies_by_chance(frame: pl.DataFrame) -> int:
 
 
 SUSPECTS: Final[tuple[Callable[[Table, Discrete], Iterator[str]], ...]] = (
-    *(_identifiers, _entities, _dates, _fills, _near_constants, _copies),
+    *(_row_numbers, _entities, _dates, _fills, _near_constants, _copies),
 )

@@ -208,7 +208,7 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda facts: {"gamma": 2.0},
     ),
     Row("binary", "focal", "The same at half strength, nearer to true probabilities.", lambda facts: {"gamma": 1.0}),
-    Row("class ordinal", "cross_entropy", "Gives probabilities; what most tools train by.", is_default=True),
+    Row("class", "cross_entropy", "Gives probabilities; what most tools train by.", is_default=True),
     Row(
         "class",
         "cross_entropy",
@@ -242,8 +242,20 @@ ROWS: Final[tuple[Row, ...]] = (
         lambda facts: {"gamma": 1.0},
     ),
     Row(
+        "ordinal",
+        "squared_error",
+        "Takes the grades as numbers 0, 1, 2 …, and rounds its prediction to a grade; what most people do.",
+        is_default=True,
+    ),
+    Row(
         "ordinal", "ordinal", "The grades are cut from one line: knows their order, and needs one number for each row."
     ),
-    Row("ordinal", "squared_error", "Takes the grades as numbers 0, 1, 2 …, and cuts its prediction into grades."),
-    Row("ordinal", "absolute_error", "The same with absolute errors: aims at the middle grade."),
+    Row("ordinal", "absolute_error", "The grades as numbers, with absolute errors: aims at the middle grade."),
+    Row(
+        "ordinal",
+        "huber",
+        "The grades as numbers: squared up to one grade off, absolute beyond.",
+        lambda facts: {"delta": 1.0},
+    ),
+    Row("ordinal", "cross_entropy", "Takes the grades as classes without an order, and gives each a probability."),
 )

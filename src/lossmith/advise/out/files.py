@@ -12,7 +12,8 @@ import numpy as np
 
 from lossmith.advise.out.program import Fold, Program, program
 from lossmith.advise.tell.found import Found
-from lossmith.algebra.decision import act, rule_columns
+from lossmith.algebra.act import two_columns
+from lossmith.algebra.decision import act, probabilities, rule_columns
 from lossmith.report.html import page
 from lossmith.report.record import StudyRecord, to_json
 
@@ -81,10 +82,10 @@ def held_out(found: Found) -> str:
     """The text of `held_out.csv`: row as read, fold, truth, and what the advised way said; the first rows of each fold."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    levels = [f"{level:g}" for level in found.ready.aim.levels]
-    writer.writerow(
-        ["row", "fold", "truth", *(levels or ["decision" if found.ready.profile.classes else "prediction"])]
-    )
+    levels = [f"quantile {level:g}" for level in found.ready.aim.levels]
+    classes = found.ready.profile.classes
+    heads = levels or (["decision", *_probability_heads(found)] if classes else ["prediction"])
+    writer.writerow(["row", "fold", "truth", *heads])
     for number in range(len(found.bench.split.folds)):
         writer.writerows(_held_rows(found, number))
     return out.getvalue()
@@ -94,12 +95,21 @@ def _held_rows(found: Found, number: int) -> Iterator[list[Any]]:
     fold = found.bench.split.folds[number]
     most = max(1, MOST_HELD_OUT // len(found.bench.split.folds))
     ask = found.bench.ask(found.advised.contender.model, number, "compare").take(np.arange(len(fold.compare))[:most])
-    said = act(found.rules()[number], ask.y_pred, ask.sample.columns)
-    names, numbers = found.ready.profile.classes, found.ready.rows.numbers
-    for row, y, action in zip(fold.compare[:most].tolist(), ask.sample.y, said, strict=True):
+    rule = found.rules()[number]
+    said, names = act(rule, ask.y_pred, ask.sample.columns), found.ready.profile.classes
+    likely = two_columns(probabilities(rule, ask.y_pred, ask.sample.columns)) if _probability_heads(found) else None
+    numbers = found.ready.rows.numbers
+    for place, (row, y, action) in enumerate(zip(fold.compare[:most].tolist(), ask.sample.y, said, strict=True)):
         truth = names[int(y)] if names else repr(float(y))
         shown = [names[int(action)]] if names else [repr(float(value)) for value in np.atleast_1d(action)]
-        yield [numbers[row], number + 1, truth, *shown]
+        each = [] if likely is None else [repr(float(p)) for p in likely[place]]
+        yield [numbers[row], number + 1, truth, *shown, *each]
+
+
+def _probability_heads(found: Found) -> list[str]:
+    """The columns of probabilities, as `predict.py` names them; none where grades are cut from one number."""
+    is_number = found.ask(found.advised).y_pred.ndim == 1 and found.ready.profile.kind == "ordinal"
+    return [] if is_number else [f"probability of {name}" for name in found.ready.profile.classes]
 
 
 def files_of(record: StudyRecord, handed: Handed) -> dict[str, str]:

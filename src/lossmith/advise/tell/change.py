@@ -50,9 +50,13 @@ def _rows_needed(found: Found) -> str:
     if times > 1000:
         return f"Between the advised way and {words} no realistic number of rows would tell a difference."
     return (
-        f"Whether {words} or the advised way is better, about {number(rows * times)} rows would tell (there are {rows:,}), "
+        f"Whether {words} or the advised way is better, about {_round(rows * times)} rows would tell (there are {rows:,}), "
         "if the difference stays what it looks like now."
     )
+
+
+def _round(rows: float) -> str:
+    return f"{float(f'{rows:.1g}'):,.0f}"
 
 
 Vary = Callable[[Any, float], Any]

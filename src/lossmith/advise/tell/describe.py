@@ -19,7 +19,8 @@ from lossmith.advise.tell.found import Found, How
 from lossmith.advise.tell.grid import grid
 from lossmith.advise.tell.sections import sections
 from lossmith.advise.tell.unit import aim_words
-from lossmith.advise.tell.verdict import Telling, rule_share, say, say_why
+from lossmith.advise.tell.verdict import Telling, rule_share, say
+from lossmith.advise.tell.why import leak_words, why
 from lossmith.algebra.decision import rule_to_dict
 from lossmith.report import record as plain
 from lossmith.report.words import number, rule_words, way_words
@@ -56,14 +57,10 @@ def record(found: Found, how: How, request: Request) -> plain.StudyRecord:
 
 
 def _verdict(found: Found, parts: tuple[plain.Section, ...], seen: tuple[plain.Observation, ...]) -> tuple[str, ...]:
-    """The answer, what supports it, and why, with the evidence that speaks for it."""
-    reasons = {label(model.candidate): model.candidate.reason for model in found.trained}
-    told = {part.name: part.sentences for part in parts}
+    """The answer, what supports it, and why; before them, columns that tell the target by themselves."""
+    noise = next((part.sentences[0] for part in parts if part.name == "noise"), "")
     grows = next((o.sentence for o in seen if o.what == "noise"), "")
-    leaning = found.ready.aim.level is not None
-    known = (grows if leaning else "", *told.get("noise", ())[:1], *told.get("calibration", ())[-1:])
-    said = say(found.telling)
-    return tuple(filter(None, (*said, say_why(found.telling, reasons, next(filter(None, known), "")))))
+    return tuple(filter(None, (leak_words(found), *say(found.telling), why(found, noise, grows))))
 
 
 def _data(found: Found) -> plain.Data:
@@ -122,8 +119,9 @@ def _comparison(t: Telling, found: Found) -> plain.Comparison:
     rows = len(split.compared) if found.outside is None else found.outside.costs.rows
     judged = _by(split.judged) if found.outside is None else f"by {BLOCKS:,} blocks of rows"
     explained = (
-        f"Paired differences on {rows:,} rows, judged {judged}. Means have 95 % intervals; the "
-        f"99 % intervals of the differences hold for all {comparison.comparisons} comparisons together. {training}"
+        f"Paired differences on {rows:,} rows, judged {judged}. Means have 95 % intervals; the 99 % intervals of the "
+        f"differences hold for all {comparison.comparisons} comparisons together. {training} The model that is handed out "
+        "learns from more rows than those that were compared, and should do a little better."
     )
     unit = found.ready.profile.unit_name if comparison.measure.in_target_unit else ""
     made = tuple(_row(t, i, row) for i, row in enumerate(comparison.rows))
@@ -193,8 +191,9 @@ def _loss_row(model: Trained) -> plain.LossRow:
 def _recommended(found: Found) -> dict[str, object]:
     rule = rule_to_dict(found.rule)
     candidate = found.trained[found.advised.contender.model].candidate
+    judged = rule_to_dict(found.advised.contender.rule)
     return {
-        "label": way_words(label(candidate), rule),
+        "label": way_words(label(candidate), judged),
         "loss": candidate.loss_name,
         "parameters": dict(candidate.parameters),
         "rule": rule,
@@ -239,8 +238,9 @@ def _notes(found: Found, request: Request) -> tuple[str, ...]:
         notes.append(
             "Quick study: a sample of the rows and few rounds were used. Run it without --quick before deciding."
         )
-    if len(found.bench.split.folds) < len(ready.split.folds):
-        notes.append(f"The time limit ended the study after {len(found.bench.split.folds)} folds.")
+    done, planned = len(found.bench.split.folds), len(ready.split.folds)
+    if done < planned:
+        notes.append(f"The time limit ended the study after {done} of {planned} folds.")
     if not ready.aim.said:
         notes.append(
             "Nothing was said about what errors cost: with --cost the study judges by that, and finds the rule for it."

@@ -12,7 +12,7 @@ from lossmith.advise.judge.compare import Comparison, Judged, shown, shown_gap
 from lossmith.advise.models.candidate import label
 from lossmith.advise.models.train import Trained
 from lossmith.algebra.decision import rule_to_dict
-from lossmith.report.words import number, rule_words, typical, way_words, with_margin
+from lossmith.report.words import number, percent, rule_words, typical, way_words, with_margin
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Telling:
 
     def value(self, row: Judged) -> str:
         """Mean and margin of a contender as shown."""
-        return with_margin(*shown(self.comparison.measure, row.mean, row.margin), self.fine)
+        return with_margin(*shown(self.comparison.measure, row.mean, row.margin), self._digits(row))
 
     def said(self, row: Judged) -> str:
         """What is measured, with mean, margin and unit: "cost 29.4 ± 0.4 per row"."""
@@ -87,7 +87,12 @@ class Telling:
 
     def plain(self, row: Judged) -> str:
         """The mean alone, with the digits of the table."""
-        return number(shown(self.comparison.measure, row.mean, row.margin)[0], self.fine)
+        return number(shown(self.comparison.measure, row.mean, row.margin)[0], self._digits(row))
+
+    def _digits(self, row: Judged) -> float | None:
+        """What the digits of a mean go by: those of the table, but never fewer than two that count."""
+        size = abs(shown(self.comparison.measure, row.mean, row.margin)[0]) / 10
+        return min(self.fine, size) if self.fine and size > 0 else self.fine
 
     @property
     def fine(self) -> float | None:
@@ -105,18 +110,23 @@ def _loss(t: Telling) -> tuple[str, ...]:
     """Another loss is better than the default with any rule, so that it counts."""
     first = f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(t.default)}."
     share = rule_share(t)
+    usual = f"{capital(t.way(t.default))} comes to {t.plain(t.default)}"
     if share is None:
-        return (first, f"{t.way(t.default)} comes to {t.plain(t.default)}.")
-    name = _kind_of(t.simple)
-    gets = f"the {name} alone, on the usual loss, gets {100 * share:.0f} % of that"
-    both = f"{t.way(t.default)} comes to {t.plain(t.default)}, {t.way(t.simple)} to {t.plain(t.simple)}"
-    return (first, f"{both}: {gets}.")
+        return (first, f"{usual}.")
+    gets = f"the {_kind_of(t.simple)} alone, on the usual loss, gets {100 * share:.0f} % of that"
+    return (first, f"{usual}, {t.way(t.simple)} to {t.plain(t.simple)}: {gets}.")
+
+
+def capital(text: str) -> str:
+    """Begin a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def _kind_of(row: Judged) -> str:
     return RULE_NAMES.get(rule_to_dict(row.contender.rule)["rule"], "rule")
 
 
+FEW_BLOCKS: Final = 5
 RULE_NAMES: Final[Mapping[str, str]] = {"shift": "shift", "scale": "factor", "threshold": "threshold"}
 
 
@@ -136,8 +146,8 @@ def _rule(t: Telling) -> tuple[str, ...]:
     if t.chosen.contender.role == "candidate":
         return (
             f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, {t.gain(t.chosen)} than {t.way(t.default)}.",
-            f"What counts is the rule: {t.way(t.default)} comes to {t.plain(t.default)}, {t.way(ruled)} to {t.plain(ruled)}; "
-            "that another loss does better still is not certain.",
+            f"{capital(t.way(ruled))} comes to {t.plain(ruled)}: that much the rule does on the usual loss; that the other "
+            "loss does better still is likely, not certain.",
         )
     act = ACTS.get(rule["rule"], _by_rule)(t, rule)
     gain = f"{t.gain(ruled)} than {_without(rule, t.way(t.default))}"
@@ -156,7 +166,7 @@ def _decided(t: Telling, rule: Mapping[str, Any]) -> str:
     negative, positive = t.classes if len(t.classes) == 2 else ("no", "yes")
     if not 0 < float(rule["level"]) <= 1:
         return f"always decide “{positive if rule['level'] <= 0 else negative}” for {t.target}"
-    return f"change the threshold for {t.target} to {float(rule['level']):.3g} (“{positive}” from that probability on)"
+    return f"decide “{positive}” for {t.target} from a probability of {percent(float(rule['level']))} on"
 
 
 def _shifted(t: Telling, rule: Mapping[str, Any]) -> str:
@@ -171,7 +181,7 @@ def _scaled(t: Telling, rule: Mapping[str, Any]) -> str:
 
 def _shifted_by_size(t: Telling, rule: Mapping[str, Any]) -> str:
     low, high = number(min(rule["amounts"])), number(max(rule["amounts"]))
-    return f"add to every prediction of {t.target} what predictions of its size lack ({low} to {high})"
+    return f"add to every prediction of {t.target} what predictions of its size lack, {low} to {high}"
 
 
 def _recalibrated(t: Telling, rule: Mapping[str, Any]) -> str:
@@ -205,27 +215,37 @@ def _same(t: Telling) -> tuple[str, ...]:
 
 
 def _same_default(t: Telling) -> tuple[str, ...]:
-    room = " (for all that these few rows can tell)" if t.comparison.unsure else ""
-    first = f"The loss does not matter here{room}: keep {t.short(t.chosen)} for {t.target}, {t.said(t.chosen)}."
+    first = f"{_does_not_matter(t)}: keep {t.short(t.chosen)} for {t.target}, {t.said(t.chosen)}{_constant_beside(t)}."
     return (first, *_next_best(t))
+
+
+def _does_not_matter(t: Telling) -> str:
+    """What may be said where no difference counts: that the loss does not matter, or only that these rows cannot tell."""
+    if t.comparison.blocks < FEW_BLOCKS:
+        return f"Which loss is better cannot be told, for there are only {t.comparison.blocks} groups of rows to compare on"
+    if t.comparison.unsure:
+        return "The loss does not matter here, for all that these rows can tell"
+    return "The loss does not matter here"
+
+
+def _constant_beside(t: Telling) -> str:
+    """What one answer for all rows has, where the number of the chosen way alone says little."""
+    constant = t.comparison.rows[0]
+    return f" ({t.way(constant)}: {t.plain(constant)})" if np.isfinite(constant.mean) else ""
 
 
 def _same_ruled(t: Telling) -> tuple[str, ...]:
     rule = rule_to_dict(t.chosen.contender.rule)
     act = ACTS.get(rule["rule"], _by_rule)(t, rule)
-    first = f"The loss does not matter here: keep {t.loss(t.chosen)}, and {act}: {t.said(t.chosen)}."
-    unsure = (
-        f"{t.way(t.default)[0].upper()}{t.way(t.default)[1:]} has {t.plain(t.default)}: the rule seems to help, but"
-    )
-    return (first, " ".join((f"{unsure} that is not certain.", *_next_best(t))))
+    first = f"{_does_not_matter(t)}: keep {t.loss(t.chosen)}, and {act}: {t.said(t.chosen)}."
+    usual = f"{capital(t.way(t.default))} has {t.plain(t.default)}: the rule probably helps, but that is not certain."
+    return (first, " ".join((usual, *_next_best(t))))
 
 
 def _same_other(t: Telling) -> tuple[str, ...]:
-    first = (
-        f"No loss is clearly better than another here: {t.short(t.chosen)} for {t.target} has {t.said(t.chosen)}, against "
-        f"{t.plain(t.default)} for {t.way(t.default)}, and that difference is not certain."
-    )
-    return (first, f"If nothing else speaks against it, take {t.short(t.chosen)}; else keep {t.short(t.simple)}.")
+    first = f"Use {t.short(t.chosen)} for {t.target}: {t.said(t.chosen)}, against {t.plain(t.default)} for {t.way(t.default)}."
+    unsure = "No difference between the losses is certain on these rows"
+    return (first, f"{unsure}: this way is the likeliest to be best, and {t.short(t.simple)} would be the simplest.")
 
 
 SAME: Final[Mapping[str, Callable[[Telling], tuple[str, ...]]]] = {
@@ -272,13 +292,3 @@ def say_wrong(telling: Telling) -> str:
     default, constant = telling.default, telling.comparison.rows[0]
     shares = f"{100 * default.mean:.3g} % of the rows; {telling.way(constant)}, on {100 * constant.mean:.3g} %"
     return f"Decisions by {telling.way(default)} are wrong on {shares}."
-
-
-def say_why(telling: Telling, reasons: Mapping[str, str], evidence: str) -> str:
-    """Return one sentence on why: what the chosen loss (by its words) was tried for, and what the data show."""
-    chosen = telling.chosen
-    if chosen.contender.model < 0:
-        return ""
-    reason = reasons.get(telling.loss(chosen), "") if telling.comparison.answer == "loss" else ""
-    said = " ".join(filter(None, (reason, evidence)))
-    return f"Why: {said[0].lower()}{said[1:]}" if said else ""
