@@ -40,7 +40,10 @@ Estimate = Annotated[
 Time = Annotated[str | None, typer.Option(help="A date or time column: learn from the past, compare on the future.")]
 Group = Annotated[
     str | None,
-    typer.Option(help="A column of groups (customers, patients): none is both learned from and compared."),
+    typer.Option(
+        help="A column of groups (customers, patients): none is both learned from and compared (with --time, they are only "
+        "judged together)."
+    ),
 ]
 Weight = Annotated[str | None, typer.Option(help="A column that says how much each row counts.")]
 Identity = Annotated[str | None, typer.Option("--id", help="A column that names the rows; never a feature.")]

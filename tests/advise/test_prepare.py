@@ -93,18 +93,28 @@ def test_a_test_file_without_a_column_is_refused() -> None:
         made(test=frame("real", seed=9, rows=40).drop("y"))
 
 
-@pytest.mark.parametrize("kind", ["class", "ordinal"])
-def test_classes_that_no_fold_can_learn_are_left_out_with_their_costs(kind: str) -> None:
-    rare = pl.lit("다시" if kind == "class" else 9)
-    table = frame(kind).with_columns(pl.when(pl.int_range(500) == 17).then(rare).otherwise(pl.col("y")).alias("y"))
-    costs = [[0, 1, 2, 3], [1, 0, 1, 2], [2, 1, 0, 1], [3, 2, 1, 0]]
-    ready = made(kind, table, cost=costs)
+COSTS = [[0, 1, 2, 3], [1, 0, 1, 2], [2, 1, 0, 1], [3, 2, 1, 0]]
+
+
+def test_classes_that_no_fold_can_learn_are_left_out_with_their_costs() -> None:
+    table = frame("class").with_columns(
+        pl.when(pl.int_range(500) == 17).then(pl.lit("다시")).otherwise(pl.col("y")).alias("y")
+    )
+    ready = made("class", table, cost=COSTS)
     assert len(ready.profile.classes) == 3
     assert len(ready.aim.costs.matrix) == 3  # type: ignore[union-attr]
     assert len(ready.rows.y) == ready.rows.frame.height == 499
     assert sorted(np.unique(ready.rows.y).tolist()) == [0, 1, 2]
     assert "18" not in ready.rows.numbers
     assert any("1 rows are left out" in note for note in ready.notes)
+
+
+def test_grades_that_are_rare_stay_for_they_have_their_place_on_the_line() -> None:
+    table = frame("ordinal").with_columns(pl.when(pl.int_range(500) == 17).then(9).otherwise(pl.col("y")).alias("y"))
+    ready = made("ordinal", table, cost=COSTS)
+    assert ready.profile.classes == ("1", "2", "3", "9")
+    assert len(ready.rows.y) == 500
+    assert all(len(fold.fit) for fold in ready.split.folds)
 
 
 def test_two_classes_that_are_left_make_a_study_of_two_classes() -> None:

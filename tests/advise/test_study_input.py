@@ -59,7 +59,7 @@ def test_costs_from_a_file(tmp_path: Path) -> None:
 
 
 def test_small_tables_are_studied_with_the_linear_model() -> None:
-    table = frame("real", rows=60).select("x", "공항", "y")
+    table = frame("binary", rows=60).select("x", "공항", "y")
     found = study(table, target="y")
     assert "linear" in found.record.data.model
     assert found.record.data.folds == 20
@@ -77,6 +77,13 @@ def test_classes_of_one_row_are_left_out_and_said() -> None:
     found = study(table, target="y", **LINEAR)
     assert found.profile.classes == ("가", "나", "다")
     assert any("“다시”" in note for note in found.record.notes)
+
+
+def test_a_grade_of_one_row_ends_no_study() -> None:
+    table = frame("ordinal").with_columns(pl.when(pl.int_range(500) == 17).then(9).otherwise(pl.col("y")).alias("y"))
+    found = study(table, target="y", kind="ordinal", **LINEAR)
+    assert found.profile.classes == ("1", "2", "3", "9")
+    assert set(found.decide(table).tolist()) <= {"1", "2", "3", "9"}
 
 
 def test_frames_of_other_libraries_are_studied_alike() -> None:

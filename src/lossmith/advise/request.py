@@ -66,13 +66,11 @@ def _shown(data: Any) -> str:
 
 def _cost_words(cost: Any) -> str:
     if isinstance(cost, Mapping):
-        return ", ".join(
-            f"{key}={value:g}" if isinstance(value, float | int) else f"{key}={value}" for key, value in cost.items()
-        )
+        return ", ".join(f"{key}={value}" for key, value in cost.items())
     return str(cost) if isinstance(cost, (str, os.PathLike)) else "COSTS.csv"
 
 
-WORDS: Final[Mapping[str, Any]] = {"cost": _cost_words, "test": _shown, "rows": str, "time_limit": lambda v: f"{v:g}"}
+WORDS: Final[Mapping[str, Any]] = {"cost": _cost_words, "test": _shown, "rows": str, "time_limit": repr}
 
 
 def checked(request: Request) -> Request:

@@ -67,8 +67,8 @@ def study(
     parted by commas) or `probability`.
 
     Columns: with `time` the past is learned and the future compared; rows of one `group` are never both learned from
-    and compared; `weight` says how much rows count; `id` names them; `drop` leaves columns out. `kind` and `positive`
-    overrule what the target looks like.
+    and compared (with `time` they are only judged together); `weight` says how much rows count; `id` names them; `drop`
+    leaves columns out. `kind` and `positive` overrule what the target looks like.
 
     Models: `loss` adds losses to try, by name or as formulas; `model` is "boosted" or "linear" (the default up to 500
     rows); `test` is a file to compare on; `rows` the most rows to learn from; `time_limit` seconds after which no fold

@@ -126,9 +126,11 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(said: Any, more: Any, s
 
 def test_other_rows_are_read_with_the_readings_of_the_first(tmp_path: Any) -> None:
     first, later = tmp_path / "a.csv", tmp_path / "b.csv"
-    first.write_text("day,price,code,y\n" + "".join(f'{i % 28 + 1}/3/2024,"1.{100 + i},5",{i},u\n' for i in range(15)))
+    first.write_text(
+        "day,price,code,y\n" + "".join(f'{i % 28 + 1}/3/2024,"1.{100 + i},5",{i % 9},u\n' for i in range(15))
+    )
     with first.open("a") as file:
-        file.write("".join(f'{i % 28 + 1}/3/2024,"1.{100 + i},5",x{i},v\n' for i in range(15, 30)))
+        file.write("".join(f'{i % 28 + 1}/3/2024,"1.{100 + i},5",x{i % 9},v\n' for i in range(15, 30)))
     later.write_text("y,code,price,day,more\n" + "".join(f'v,{i},"2.000",{i % 12 + 1}/4/2024,7\n' for i in range(40)))
     table = read_table(first, target="y")
     found = read_like(table, later)

@@ -194,6 +194,64 @@ def test_row_numbers_and_empty_columns_are_left_out_with_a_reason(tmp_path: Path
     assert dict(table.left_out) == {"column 1": "it only numbers the rows", "e": "it holds no value"}
 
 
+MANY = 300
+DRAWN = np.sort(np.random.default_rng(3).choice(50_000, MANY, replace=False)) + 1
+SHUFFLED = np.random.default_rng(4).permutation(DRAWN)
+NAMES_ROWS = (
+    ("rownames", DRAWN, "it names the rows"),
+    ("rownames", SHUFFLED, "it names the rows"),
+    ("id", [None, *SHUFFLED[1:]], "it names the rows"),
+    ("PassengerId", SHUFFLED.astype(float), "it names the rows"),
+    ("고객번호", SHUFFLED, "it names the rows"),
+    ("Order No.", SHUFFLED, "it names the rows"),
+    ("Unnamed: 0", SHUFFLED, "it names the rows"),
+    ("q", np.arange(MANY), "it only numbers the rows"),
+    ("q", np.delete(np.arange(500, 510 + MANY), range(7, 107, 10)), "it only numbers the rows"),
+    ("code", [f"c{value}" for value in DRAWN], "nearly every row has its own text"),
+)
+
+
+@pytest.mark.parametrize(("name", "values", "reason"), NAMES_ROWS)
+def test_what_names_or_numbers_the_rows_is_no_feature_and_one_note_says_so(name: str, values: Any, reason: str) -> None:
+    frame = pl.DataFrame({name: values, "x": np.arange(MANY) % 7, "y": np.arange(MANY) % 11}, strict=False)
+    table = read_table(frame, target="y")
+    assert (table.features, dict(table.left_out)) == (("x",), {name: reason})
+    assert [f'"{name}" ({reason})' in note for note in table.notes] == [True]
+    assert ("rename it" in table.notes[0]) == (reason == "it names the rows")
+    assert read_table(frame, target="y", drop=[name]).notes == ()
+    assert read_table(frame, target="y", needed=[name] if name != "code" else ()).features == ("x",)
+    if name != "code":
+        assert read_table(frame, target="y", needed=[name]).frame[name].drop_nulls().len() >= MANY - 1
+        time = frame.with_columns(pl.col(name).fill_null(0))
+        assert read_table(time, target="y", time=name).features == (name, "x")
+
+
+QUANTITIES = (
+    ("price", DRAWN),
+    ("size", SHUFFLED),
+    ("Unnamed: 0", DRAWN + 0.5),
+    ("id", DRAWN % 100),
+    ("year", np.arange(MANY) + 1700),
+    ("day", np.arange(MANY)),
+    ("won", np.arange(MANY) * 1000),
+    ("counter", np.arange(MANY) + np.arange(MANY) // 3),
+    ("left", np.arange(MANY)[::-1] + 1),
+    ("rank", np.random.default_rng(5).permutation(MANY)),
+    ("number of visitors", SHUFFLED),
+    ("num_members", SHUFFLED),
+    ("price index", SHUFFLED),
+    ("zip_code", SHUFFLED),
+    ("id", SHUFFLED / 7),
+)
+
+
+@pytest.mark.parametrize(("name", "values"), QUANTITIES)
+def test_distinct_quantities_stay_features(name: str, values: Any) -> None:
+    frame = pl.DataFrame({name: values, "x": np.arange(MANY) % 7, "y": np.arange(MANY) % 11})
+    table = read_table(frame, target="y")
+    assert (table.features, table.left_out, table.notes) == ((name, "x"), (), ())
+
+
 def test_words_for_missing_are_no_class_of_a_text_target(tmp_path: Path) -> None:
     text = lines("x,y", "1{i},yes") + lines("", "2{i},no").lstrip() + "5,NA\n6,\n7,?\n"
     table = read_table(written(tmp_path, text), target="y")

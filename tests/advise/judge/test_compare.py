@@ -298,13 +298,14 @@ def test_of_ways_about_as_cheap_the_favoured_goes_first_but_not_before_the_usual
     twins = [model(name, SIGNAL + 0.02 * RNG.normal(size=N)) for name in ("huber", "logistic")]
     far = model("squared_error", SIGNAL + 2 * RNG.normal(size=N), True)
     for favoured in (1, 2):
-        found = compare(bench(EVEN, y, far, *twins), (favoured,))
+        found = compare(bench(EVEN, y, far, *twins), {favoured: 0})
         assert chosen(found).contender.model == favoured
-        assert found.favoured == (favoured,)
+        assert found.favoured == {favoured: 0}
+    assert chosen(compare(bench(EVEN, y, far, *twins), (2, 1))).contender.model == 2
     near = model("squared_error", SIGNAL, True)
-    assert chosen(compare(bench(EVEN, y, near, *twins), (1,))).contender.model == 0
+    assert chosen(compare(bench(EVEN, y, near, *twins), {1: 0})).contender.model == 0
     worse = model("log_cosh", SIGNAL + RNG.normal(size=N))
-    assert chosen(compare(bench(EVEN, y, far, twins[0], worse), 2)).contender.model == 1
+    assert chosen(compare(bench(EVEN, y, far, twins[0], worse), {2: 0})).contender.model == 1
 
 
 # Blocks and weights -------------------------------------------------------------------------------------------------

@@ -137,14 +137,14 @@ def test_other_rows_are_counted_as_the_first_ones() -> None:
 
 def test_a_profile_prints_on_a_page_what_it_is_what_was_seen_and_what_to_look_at() -> None:
     days = [f"2024-{1 + i // 28 % 12:02}-{1 + i % 28:02}" for i in range(N)]
-    frame = pl.DataFrame({"day": days, "key": [f"k{i}" for i in range(N)], "fare_usd": RNG.gamma(2, 30, N)})
+    frame = pl.DataFrame({"day": days, "rank": RNG.permutation(N), "fare_usd": RNG.gamma(2, 30, N)})
     found = profile(frame, target="fare_usd")
     text = str(found)
     assert text.startswith("fare_usd: a number above zero, in usd (positive), because its 400 different numbers run")
     assert 12 <= len(text.splitlines()) <= 30
     assert max(map(len, text.splitlines())) <= 110
     assert "What was seen" in text
-    assert '"key" has its own text' in text
+    assert '"rank" has its own number' in text
     assert "--time day" in text
     assert all(sentence.split()[0] in text for sentence in found.warnings)
     choice = str(of(["no"] * 30 + ["yes"] * 10))

@@ -40,7 +40,9 @@ ID_WORDS = _words(
     "id pid sid uid uuid guid key index idx nr no number num serial code reference ref rowname rownames row record obs "
     "번호 아이디 식별 코드 일련 키값"
 )
-SURE_ID_WORDS = _words("id pid sid uid uuid guid idx serial rowname rownames rowid rownum rownumber 번호 아이디 식별 일련")
+SURE_ID_WORDS = _words(
+    "id pid sid uid uuid guid idx serial rowname rownames rowid rownum rownumber 번호 아이디 식별 일련"
+)
 CASE_WORDS = _words("case order invoice ticket contract booking transaction receipt phone telephone")
 NAMELESS = frozenset(("column 1", "Unnamed: 0", "...1", "_c0", "level_0", "__index_level_0__"))
 """What readers and writers call a first column without a name."""

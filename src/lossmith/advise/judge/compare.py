@@ -9,7 +9,8 @@ way that beats the usual loss for certain goes before one that does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,7 @@ WITHIN: Final = 1.0  # standard errors
 FAVOURED: Final = 2.0  # the same for the loss that the noise speaks for, which is evidence of its own
 ROOM: Final = 0.05
 NOTHING: Final = 1e-9
+NOBODY: Final[Mapping[int, int]] = {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Comparison:
     constant_unbeaten: bool
     unsure: bool
     tallies: tuple[Tallies, ...]
-    favoured: tuple[int, ...] = ()
+    favoured: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def blocks(self) -> int:
@@ -77,8 +79,11 @@ class Comparison:
         return _counts(self.gap(first, second), self.rows[first].mean, self.comparisons)
 
 
-def compare(bench: Bench, favoured: tuple[int, ...] = ()) -> Comparison:
-    """Judge every way of a bench; of ways that are about as cheap the models `favoured` by other evidence go first."""
+def compare(bench: Bench, favoured: Mapping[int, int] = NOBODY) -> Comparison:
+    """Judge every way of a bench; of ways that are about as cheap the models `favoured` by other evidence go first.
+
+    `favoured` maps a model to its rank, 0 before 1.
+    """
     ways = contenders(bench)
     return judge(bench.measure, ways, tallies_of(ways, bench.rows, bench.split), favoured)
 
@@ -97,7 +102,7 @@ def tallies_of(ways: tuple[Contender, ...], rows: Sample, split: Split) -> tuple
 
 
 def judge(
-    measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...], favoured: tuple[int, ...] = ()
+    measure: Measure, ways: tuple[Contender, ...], tallies: tuple[Tallies, ...], favoured: Mapping[int, int] = NOBODY
 ) -> Comparison:
     """Judge ways by their sums."""
     count = max(len(ways) - 1, 1)
@@ -133,13 +138,13 @@ def _negative(estimate: Estimate) -> Estimate:
     return Estimate(-estimate.mean, estimate.error, estimate.freedom)
 
 
-def _by_preference(rows: tuple[Judged, ...], favoured: tuple[int, ...]) -> list[int]:
+def _by_preference(rows: tuple[Judged, ...], favoured: Mapping[int, int]) -> list[int]:
     """Positions of the models: the default with a rule that helps, as it is, the favoured ones, the others by their cost."""
     usual = {row.contender.role: row.mean for row in rows if row.contender.role.startswith("default")}
     helps = usual.get("default with rule", np.inf) < usual["default"] * (1 - MATTERS)
     simple = {"default with rule": 0 if helps else 2, "default": 1}
     places = [i for i, row in enumerate(rows) if row.contender.model >= 0]
-    after = {model: 3 + rank for rank, model in enumerate(favoured)}
+    after = {model: 3 + rank for model, rank in favoured.items()}
     ranks = {i: simple.get(rows[i].contender.role, after.get(rows[i].contender.model, 9)) for i in places}
     return sorted(places, key=lambda i: (ranks[i], rows[i].mean))
 

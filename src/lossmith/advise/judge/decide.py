@@ -151,7 +151,7 @@ def _probabilities(ask: Ask) -> Rule:
 
 
 def _most_probable(ask: Ask) -> Rule:
-    return CheapestClass(zero_one(ask.y_pred.shape[1]))
+    return CheapestClass(zero_one(len(_costs(ask).matrix)))
 
 
 def _cheapest(ask: Ask) -> Rule:
@@ -180,6 +180,7 @@ def _sorted(ask: Ask) -> Rule:
 BOOKS: Final[Mapping[tuple[str, bool], Book]] = {
     ("per unit", False): Book(_as_is, _as_is, (_with_costs(best_shift), _with_costs(best_shift_by_size), _scale)),
     ("two classes", False): Book(_half, _cost_threshold, (_with_costs(best_threshold), _recalibrated_threshold)),
+    ("two by two", False): Book(_most_probable, _cheapest),
     ("matrix", True): Book(_most_probable, _cheapest),
     ("matrix", False): Book(_rounded, _rounded, (_with_costs(best_cuts),)),
     ("mean", False): Book(_as_is, _as_is, (_mean_shift, _mean_scale)),
@@ -194,6 +195,8 @@ BY_COSTS: Final[Mapping[type[Any], str]] = {UnderOver: "per unit", ErrorCosts: "
 
 def sort_of(aim: Aim) -> str:
     """What is aimed at, as the table of rules names it."""
+    if isinstance(aim.costs, CostMatrix) and len(aim.costs.matrix) == 2:
+        return "two by two"
     if aim.costs is not None:
         return BY_COSTS[type(aim.costs)]
     return "levels" if aim.levels else aim.estimate.functional

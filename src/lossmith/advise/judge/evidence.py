@@ -36,16 +36,20 @@ def noise_of(bench: Bench, kind: str) -> NoiseReport | None:
     return compare_noises(kind, bench.rows.y[tuned], fit, bench.rows.y[compared], held, blocks)
 
 
-def favoured(bench: Bench, report: NoiseReport | None) -> tuple[int, ...]:
-    """The models that evidence beside the comparison speaks for: the loss that aims at what is asked, and, where a mean or
-    median is aimed at, the loss that belongs to the noise."""
-    found = [i for i, model in enumerate(bench.trained) if not model.candidate.own and _aims(model.candidate, bench)]
+def favoured(bench: Bench, report: NoiseReport | None) -> dict[int, int]:
+    """The models that evidence beside the comparison speaks for, with their ranks.
+
+    First (0) the loss that aims at what is asked; then (1), where a mean or median is aimed at, the losses that belong to
+    the noise, all those that cannot be told apart.
+    """
+    models = [(i, model.candidate) for i, model in enumerate(bench.trained) if not model.candidate.own]
+    found = {i: 0 for i, candidate in models if _aims(candidate, bench)}
     level = bench.aim.level
     if report is not None and report.looks_like is not None and level in (None, 0.5) and not bench.aim.levels:
-        wanted = report.rows[report.looks_like].loss_name
-        models = enumerate(bench.trained)
-        found += [i for i, model in models if model.candidate.loss_name == wanted and not model.candidate.own][:1]
-    return tuple(dict.fromkeys(found))
+        likely = report.rows[report.looks_like]
+        names = {seen.loss_name for seen in report.rows if seen.is_tied or seen is likely}
+        found |= {i: 1 for i, candidate in models if candidate.loss_name in names and i not in found}
+    return found
 
 
 def _aims(candidate: Candidate, bench: Bench) -> bool:

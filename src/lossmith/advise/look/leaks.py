@@ -1,4 +1,4 @@
-"""Columns that give the target away: a table and its target come in, warnings go out, each one whole sentence.
+"""Columns that give the target away: a table and its target come in, warnings and the columns they are of go out.
 
 A column is judged alone: its values are cut into bins, the mean of the target in each bin is learned on one half of the
 rows and compared on the other. A column that tells nearly all, where the others tell far less, is a copy of the target or
@@ -8,6 +8,7 @@ was written after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -35,11 +36,21 @@ FAR_BELOW: Final = 0.9
 """What the best of the other columns reaches at most, times that."""
 
 MOST_LEAKS: Final = 3
+"""So many columns may leak together, or a quarter of all: more are good columns rather than leaks."""
+
 EXACT: Final = 1e-9
 SHOWN: Final = 4
 
 
-def leaks(table: Table, y: Floats, classes: int) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Leak:
+    """A warning, one whole sentence, and the columns that tell the target (none where only a name makes suspicious)."""
+
+    warning: str
+    columns: tuple[str, ...]
+
+
+def leaks(table: Table, y: Floats, classes: int) -> tuple[Leak, ...]:
     """Return a warning for each column that gives the target away.
 
     `y` (n,) is the target as numbers; `classes` is 0 for numbers and grades, else how many classes it indexes.
@@ -48,8 +59,9 @@ def leaks(table: Table, y: Floats, classes: int) -> tuple[str, ...]:
     >>> from lossmith.advise.data.table import read_table
     >>> rows = pl.DataFrame({"x": [i % 9 for i in range(90)], "paid": [3 * (i * 7 % 90) for i in range(90)]})
     >>> table = read_table(rows.with_columns(y=rows["paid"] / 3 + 1), target="y")
-    >>> leaks(table, table.frame["y"].to_numpy(), 0)[0][:60]
-    'Column "paid" tells "y" nearly perfectly by itself, far more'
+    >>> found = leaks(table, table.frame["y"].to_numpy(), 0)
+    >>> found[0].columns, found[0].warning[:60]
+    (('paid',), 'Column "paid" tells "y" nearly perfectly by itself, far more')
     """
     same = _equal(table)
     rows = _sample(table.frame.height)
@@ -59,14 +71,15 @@ def leaks(table: Table, y: Floats, classes: int) -> tuple[str, ...]:
     flagged = _far_above(told) if len(rows) >= FEWEST_ROWS else []
     sums = [] if classes or same or flagged else _sum_of(table, frame, goal)
     return (
-        *(
-            f'Column "{name}" equals the target in every row: leave it out (--drop {name}), or the models only copy it.'
-            for name in same
-        ),
-        *(_gives_away(name, table.target) for name in flagged),
+        *(Leak(_copies_it(name), (name,)) for name in same),
+        *(Leak(_gives_away(name, table.target), (name,)) for name in flagged),
         *sums,
         *_by_name(table, told, flagged),
     )
+
+
+def _copies_it(name: str) -> str:
+    return f'Column "{name}" equals the target in every row: leave it out (--drop {name}), or the models only copy it.'
 
 
 def _gives_away(name: str, target: str) -> str:
@@ -89,11 +102,16 @@ def _sample(rows: int) -> Codes:
 
 
 def _far_above(told: dict[str, float]) -> list[str]:
-    """Return the columns that tell nearly all, where all but a few columns tell far less."""
+    """Return the columns that tell nearly all, where the best of the rest tells far less.
+
+    All that tell nearly all are set aside first, and of those just below as many as may leak: leaks do not hide each
+    other.
+    """
     ordered = sorted(told, key=lambda name: -told[name])
-    for few in range(1, min(MOST_LEAKS, len(ordered) - 1) + 1):
+    aside = [name for name in ordered if told[name] >= NEARLY_ALL]
+    for few in range(max(len(aside), 1), min(max(MOST_LEAKS, len(ordered) // 4), len(ordered) - 1) + 1):
         if told[ordered[few]] <= FAR_BELOW * NEARLY_ALL:
-            return [name for name in ordered[:few] if told[name] >= NEARLY_ALL]
+            return aside
     return []
 
 
@@ -105,7 +123,7 @@ def told_by(column: pl.Series, y: Floats, classes: int) -> float:
     error, spread = np.sum((goal - guess) ** 2), np.sum((goal - goal.mean(axis=0)) ** 2)
     share = float(np.sqrt(max(0.0, 1 - error / spread))) if spread else 0.0
     if classes == 2:
-        return max(share, _gini(guess[:, 0], y))
+        return max(share, _gini(guess[:, 0], y), _gini_alone(column, y))
     return share if classes else max(share, _rank_correlation(column, y))
 
 
@@ -167,6 +185,14 @@ def _gini(guess: Floats, y: Floats) -> float:
     return 2 * area - 1
 
 
+def _gini_alone(column: pl.Series, y: Floats) -> float:
+    """Return the size of that of a number itself: bins blur the edge between zeros and small amounts."""
+    if not column.dtype.is_numeric() or column.null_count() > 0.1 * len(column):
+        return 0.0
+    known = column.is_not_null().to_numpy()
+    return abs(_gini(column.drop_nulls().to_numpy().astype(np.float64), y[known]))
+
+
 def _rank_correlation(column: pl.Series, y: Floats) -> float:
     """Return the size of Spearman's correlation of a number with a number, 0 where it has many missing values."""
     from scipy.stats import spearmanr
@@ -180,7 +206,7 @@ def _rank_correlation(column: pl.Series, y: Floats) -> float:
     return abs(float(spearmanr(values, y[known]).statistic))
 
 
-def _sum_of(table: Table, frame: pl.DataFrame, y: Floats) -> Iterator[str]:
+def _sum_of(table: Table, frame: pl.DataFrame, y: Floats) -> Iterator[Leak]:
     """Warn where the target can be computed from columns of numbers (a total beside its parts)."""
     names = [name for name in table.features if frame[name].dtype.is_numeric() and frame[name].null_count() == 0]
     if not names or len(y) < max(FEWEST_ROWS, 4 * len(names)):
@@ -195,20 +221,21 @@ def _sum_of(table: Table, frame: pl.DataFrame, y: Floats) -> Iterator[str]:
         return
     parts = [names[place] for place in np.argsort(-np.abs(slopes)) if abs(slopes[place]) > 1e-3 * y.std()]
     shown = " and ".join(f'"{name}"' for name in parts[:SHOWN])
-    yield (
+    words = (
         f'"{table.target}" can be computed exactly from {shown}{" and others" if len(parts) > SHOWN else ""}: if these are '
         f"its parts and are not known when you predict, leave them out (--drop {parts[0]} …)."
     )
+    yield Leak(words, tuple(parts))
 
 
-def _by_name(table: Table, told: dict[str, float], flagged: list[str]) -> Iterator[str]:
+def _by_name(table: Table, told: dict[str, float], flagged: list[str]) -> Iterator[Leak]:
     """Warn of columns whose name says that they are known afterwards, or that they are made of the target."""
     own = words_of(table.target)
     for name, share in told.items():
         derived = name != table.target and own < words_of(name) and share >= FAR_BELOW
         if name not in flagged and (derived or says(name, AFTERWARDS_WORDS)):
             why = f'is made of "{table.target}"' if derived else "is known only afterwards"
-            yield (
+            words = (
                 f'The name of column "{name}" says that it {why}: if it is not known when you predict, leave it out '
-                f"(--drop {name})."
             )
+            yield Leak(f"{words}(--drop {name}).", (name,) if share >= FAR_BELOW else ())

@@ -44,6 +44,7 @@ class Profile:
     (lowest first). `ties` is the share of rows whose value occurs in another row too, `rarest` that of the rarest class.
     Moments and quantiles are NaN or empty for classes. `quantiles` holds (level, value). `reason` says why this kind,
     without a full stop. `evidence` holds the observations, `warnings` what to look at, each a whole sentence.
+    `leaking` names the columns that give the target away, alone or together (their warnings say how).
     """
 
     target: str
@@ -67,6 +68,7 @@ class Profile:
     quantiles: tuple[tuple[float, float], ...] = ()
     warnings: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    leaking: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return shown(self)
@@ -135,7 +137,9 @@ def profile(
         **facts,
     )
     told = leaks(table, found.y, 0 if chosen == "ordinal" else len(found.classes))
-    return replace(found, evidence=_evidence(found, table), warnings=(*found.warnings, *told, *suspects(table)))
+    warnings = (*found.warnings, *(leak.warning for leak in told), *suspects(table))
+    leaking = tuple(dict.fromkeys(name for leak in told for name in leak.columns))
+    return replace(found, evidence=_evidence(found, table), warnings=warnings, leaking=leaking)
 
 
 def target_like(profiled: Profile, table: Table) -> tuple[Table, Floats]:

@@ -79,10 +79,17 @@ def _error_weights(costs: ErrorCosts) -> Facts:
 
 def _matrix_weights(costs: CostMatrix) -> Facts:
     """The weight of a class is what errors about it cost together (Breiman et al. 1984, section 4.4)."""
-    totals = np.asarray(costs.matrix, dtype=np.float64).sum(axis=1)
+    matrix = np.asarray(costs.matrix, dtype=np.float64)
+    totals = (matrix - matrix.min(axis=1, keepdims=True)).sum(axis=1)
+    said: Facts = {}
+    if len(matrix) == 2:
+        said = {
+            "false_negative": number(matrix[1, 0] - matrix[1, 1]),
+            "false_positive": number(matrix[0, 1] - matrix[0, 0]),
+        }
     if costs.column or not totals.min() > 0 or totals.min() == totals.max():
-        return {}
-    return {"cost_weights": tuple(float(total) for total in totals / totals.mean())}
+        return said
+    return said | {"cost_weights": tuple(float(total) for total in totals / totals.mean())}
 
 
 WEIGHTS: Final[Mapping[type[Any], Callable[[Any], Facts]]] = {

@@ -7,7 +7,7 @@ All of them are sums over rows, so that a booster can train under them.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
@@ -16,7 +16,11 @@ from lossmith.advise.models.facts import Prior, facts_of
 from lossmith.advise.models.model import own_objective
 from lossmith.advise.models.rows import ROWS, Facts, Row
 from lossmith.algebra.reweight import class_weights
+from lossmith.catalogue import TAKES
 from lossmith.errors import DataError, LossmithError
+
+if TYPE_CHECKING:
+    from lossmith.loss import Loss
 
 MOST: Final = 8
 
@@ -94,12 +98,28 @@ def _from_user(text: str, profile: Profile) -> Candidate:
         loss = loss_of(candidate)
         if loss.definition.parameters and any(value is None for value in loss.parameters.values()):
             raise DataError("LM515", "give a value to each of its parameters.")
+        _check_target(loss, profile)
         if not loss.is_additive:
             raise DataError("LM515", "it is no sum over rows, so a booster cannot train under it.")
     except LossmithError as error:
         raise DataError("LM515", f'--loss "{text}" cannot be tried: {error.sentence}') from None
     inside = class_weights(loss.definition, dict(loss.values), 2) if profile.kind == "binary" else None
     return replace(candidate, corrects=inside) if inside and len(set(inside)) > 1 else candidate
+
+
+def _check_target(loss: Loss, profile: Profile) -> None:
+    """Grades are taken as numbers, as classes, or by their cut points; other targets by their kind."""
+    kinds = ("real", "class", "ordinal") if profile.kind == "ordinal" else TAKES[profile.kind]
+    declared = loss.definition.declaration
+    if declared.target[0][1] not in kinds or len(declared.target) > 1:
+        taken = " and ".join(kind for _, kind in declared.target)
+        raise DataError(
+            "LM515", f"it takes targets of the kind {taken}, and {profile.target} is of the kind {profile.kind}."
+        )
+    if declared.heads or (declared.columns and loss.name != "ordinal"):
+        raise DataError(
+            "LM515", "it needs several predictions or extra columns for each row, which a study does not have."
+        )
 
 
 def _own(found: list[Candidate], aim: Aim, profile: Profile) -> Candidate | None:

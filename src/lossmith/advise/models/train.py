@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -110,7 +110,7 @@ class Training:
 def train_all(candidates: tuple[Candidate, ...], material: Material, split: Split, plan: Plan, step: Step) -> Training:
     """Train every candidate in every fold; one that refuses the data is left out, but not the default.
 
-    Raises `DataError` LM544 if the time limit passed before one fold was done, and what the default raises.
+    The first fold is always done, whatever the time limit. Raises what the default raises.
     """
     jobs = [(fold, place) for fold in range(len(split.folds)) for place in range(len(candidates))]
     done: dict[tuple[int, int], Run] = {}
@@ -123,8 +123,6 @@ def train_all(candidates: tuple[Candidate, ...], material: Material, split: Spli
         step(f"training under {candidates[job[1]].loss_name}", number / len(jobs))
     kept = [place for place in range(len(candidates)) if place not in failed]
     whole = next((f for f in range(len(split.folds)) if any((f, p) not in done for p in kept)), len(split.folds))
-    if not whole:
-        raise DataError("LM544", "the time limit passed before every loss was trained once. Allow more --time-limit.")
     trained = tuple(
         Trained(candidates[place], loss_of(candidates[place]), tuple(done[fold, place] for fold in range(whole)))
         for place in kept
@@ -177,10 +175,18 @@ def _run(
     candidate: Candidate, material: Material, fold: Fold, plan: Plan, number: int, on_round: Callable[[], None]
 ) -> Run:
     began = time.perf_counter()
+    _check_classes(candidate, material, fold)
     task = Task(candidate, material, fold.fit, fold.stop, plan, plan.rounds, plan.seed + number, on_round)
     model, rounds = train(task)
     tune, compare = (model.predict(material.matrix[rows]) for rows in (fold.tune, fold.compare))
     return Run(model, tune, compare, rounds, time.perf_counter() - began)
+
+
+def _check_classes(candidate: Candidate, material: Material, fold: Fold) -> None:
+    """A loss of classes can learn no class that its rows do not hold."""
+    declared = loss_of(candidate).definition.declaration
+    if declared.has_classes and len(np.unique(material.y[fold.fit])) < material.classes:
+        raise DataError("LM545", "the rows to learn from lack a class or grade in some fold.")
 
 
 def refit(trained: Trained, material: Material, rows: Rows, plan: Plan) -> Model:
@@ -307,10 +313,18 @@ def _linear(task: Task) -> tuple[Model, int]:
 
 
 def _refit_linear(trained: Trained, material: Material, rows: Rows) -> Model:
-    """Refit at the middle one of the penalties that the folds chose."""
+    """Refit at the middle one of the penalties that the folds chose, each level by itself."""
     task = Task(trained.candidate, material, rows, None, Plan(len(rows), 1, 0), 0)
-    models = [run.model.fitted for run in trained.runs if isinstance(run.model, Linear)]
-    middle = sorted(models, key=lambda fitted: fitted.penalty)[len(models) // 2]
+    models = [run.model for run in trained.runs]
+    if trained.candidate.levels:
+        each = zip(*(model.models for model in models if isinstance(model, Several)), strict=True)
+        return Several(tuple(_middle(level, task, material, rows) for level in each))
+    return _middle(models, task, material, rows)
+
+
+def _middle(models: Iterable[Model], task: Task, material: Material, rows: Rows) -> Model:
+    fitted = sorted((m.fitted for m in models if isinstance(m, Linear)), key=lambda found: found.penalty)
+    middle = fitted[len(fitted) // 2]
     columns = _taken(_extra(task.candidate, material, rows), rows)
     return Linear(middle.refit(*task.rows(rows), columns))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lossmith.advise.judge.compare import Judged
 from lossmith.advise.judge.interval import margin, mean_and_error
 from lossmith.advise.tell.found import Found
+from lossmith.advise.tell.verdict import capital
 from lossmith.algebra.decision import act
 from lossmith.report.record import Section, Table
 from lossmith.report.words import number, with_margin
@@ -86,7 +87,7 @@ def _sentence(found: Found, pair: Pair, names: tuple[str, str]) -> str:
     decided = bool(found.ready.profile.classes) and found.comparison.measure.is_cost
     if decided:
         differ = float(np.mean(distance > 0))
-        return f"{names[0]} and {names[1]} decide differently in {100 * differ:.3g} % of the rows."
+        return f"{capital(names[0])} and {names[1]} decide differently in {100 * differ:.3g} % of the rows."
     better = float(np.mean(pair.advised_cost < pair.usual_cost))
     return (
         f"Half of the answers lie less than {number(float(np.median(distance)))} apart, one in a hundred more than "

@@ -34,5 +34,5 @@ def _section(report: NoiseReport) -> Section:
             for seen in report.rows
         ),
     )
-    left = tuple(f"{name} is not compared: {reason}" for name, reason in report.refused)
+    left = tuple(f"{name} is not compared: {reason}." for name, reason in report.refused)
     return Section("noise", "Which noise does it look like?", (report.sentence, *left), (table,))

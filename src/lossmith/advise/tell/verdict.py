@@ -285,10 +285,3 @@ def say(telling: Telling) -> tuple[str, ...]:
         words = f"{telling.way(constant)} comes to {telling.plain(constant)}: no model is clearly better than that"
         said = (*said[:1], " ".join((*said[1:], f"Mind that {words}.")))
     return said
-
-
-def say_wrong(telling: Telling) -> str:
-    """Return one sentence on how often the usual decision is wrong, beside that of one answer for every row."""
-    default, constant = telling.default, telling.comparison.rows[0]
-    shares = f"{100 * default.mean:.3g} % of the rows; {telling.way(constant)}, on {100 * constant.mean:.3g} %"
-    return f"Decisions by {telling.way(default)} are wrong on {shares}."

@@ -67,12 +67,13 @@ BECAUSE: Final[Mapping[str, Callable[[Found, str, str], str]]] = {
     "two classes": _two_classes,
     "probability": _nothing,
     "matrix": _nothing,
+    "two by two": _nothing,
 }
 
 
 def leak_words(found: Found) -> str:
     """What to look at before anything else: columns that tell the target nearly by themselves."""
-    columns = getattr(found.ready.profile, "leaking", ())
+    columns = found.ready.profile.leaking
     if not columns:
         return ""
     target = found.ready.profile.target
