@@ -112,7 +112,7 @@ def choice_of(one: GeneratedSet, found: Any, fresh: Sample) -> tuple[Way, str]:
     decided = np.asarray(found.decide(fresh.frame.drop(one.target))).astype(np.float64)
     rows, answer = found.record.comparison.rows, found.record.answer
     chosen, usual = (next(row for row in rows if fits(row)) for fits in (_is_chosen, _is_usual))
-    other = answer in ("rule", "same") and chosen.loss != usual.loss
+    other = chosen.loss != usual.loss and str(chosen.loss) not in found.verdict
     verdict = f"[{answer}] {found.verdict}" + (f" {CONTRADICTS}: {chosen.label}" if other else "")
     return judged(chosen.label, chosen.rule, one.cost(fresh.y, decided)), verdict
 

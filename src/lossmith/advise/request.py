@@ -70,7 +70,7 @@ def _cost_words(cost: Any) -> str:
     return str(cost) if isinstance(cost, (str, os.PathLike)) else "COSTS.csv"
 
 
-WORDS: Final[Mapping[str, Any]] = {"cost": _cost_words, "test": _shown, "rows": str, "time_limit": repr}
+WORDS: Final[Mapping[str, Any]] = {"cost": _cost_words, "test": _shown, "rows": str, "time_limit": lambda v: repr(v).removesuffix(".0")}
 
 
 def checked(request: Request) -> Request:

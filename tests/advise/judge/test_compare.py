@@ -301,7 +301,7 @@ def test_of_ways_about_as_cheap_the_favoured_goes_first_but_not_before_the_usual
         found = compare(bench(EVEN, y, far, *twins), {favoured: 0})
         assert chosen(found).contender.model == favoured
         assert found.favoured == {favoured: 0}
-    assert chosen(compare(bench(EVEN, y, far, *twins), (2, 1))).contender.model == 2
+    assert chosen(compare(bench(EVEN, y, far, *twins), {2: 0, 1: 1})).contender.model == 2
     near = model("squared_error", SIGNAL, True)
     assert chosen(compare(bench(EVEN, y, near, *twins), {1: 0})).contender.model == 0
     worse = model("log_cosh", SIGNAL + RNG.normal(size=N))
