@@ -70,7 +70,11 @@ def _cost_words(cost: Any) -> str:
     return str(cost) if isinstance(cost, (str, os.PathLike)) else "COSTS.csv"
 
 
-WORDS: Final[Mapping[str, Any]] = {"cost": _cost_words, "test": _shown, "rows": str, "time_limit": lambda v: repr(v).removesuffix(".0")}
+WORDS: Final[Mapping[str, Any]] = {
+    "cost": _cost_words,
+    "test": _shown,
+    "time_limit": lambda seconds: repr(seconds).removesuffix(".0"),
+}
 
 
 def checked(request: Request) -> Request:

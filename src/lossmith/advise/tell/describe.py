@@ -20,7 +20,7 @@ from lossmith.advise.tell.grid import grid
 from lossmith.advise.tell.sections import sections
 from lossmith.advise.tell.unit import aim_words
 from lossmith.advise.tell.verdict import Telling, rule_share, say
-from lossmith.advise.tell.why import leak_words, why
+from lossmith.advise.tell.why import leak_words, why, wrong_words
 from lossmith.algebra.decision import rule_to_dict
 from lossmith.report import record as plain
 from lossmith.report.words import number, rule_words, way_words
@@ -60,7 +60,9 @@ def _verdict(found: Found, parts: tuple[plain.Section, ...], seen: tuple[plain.O
     """The answer, what supports it, and why; before them, columns that tell the target by themselves."""
     noise = next((part.sentences[0] for part in parts if part.name == "noise"), "")
     grows = next((o.sentence for o in seen if o.what == "noise"), "")
-    return tuple(filter(None, (leak_words(found), *say(found.telling), why(found, noise, grows))))
+    said = say(found.telling)
+    first, more = said[:1], [" ".join(filter(None, (wrong_words(found), *said[1:])))]
+    return tuple(filter(None, (leak_words(found), *first, *more, why(found, noise, grows))))
 
 
 def _data(found: Found) -> plain.Data:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import numpy as np
+
 from lossmith.advise.judge.decide import sort_of
 from lossmith.advise.tell.found import Found
-from lossmith.algebra.decision import ErrorCosts, UnderOver
+from lossmith.algebra.decision import ErrorCosts, UnderOver, act
 from lossmith.report.words import amount, percent
 
 
@@ -60,6 +62,18 @@ def _two_classes(found: Found, noise: str, grows: str) -> str:
 
 def _nothing(found: Found, noise: str, grows: str) -> str:
     return ""
+
+
+def wrong_words(found: Found) -> str:
+    """How often the decisions of the advised way are wrong, where probabilities were judged; else nothing."""
+    if sort_of(found.ready.aim) != "probability":
+        return ""
+    ask = found.ask(found.advised)
+    wrong = act(found.rule, ask.y_pred, ask.sample.columns) != ask.sample.y
+    counts = np.bincount(ask.sample.y.astype(np.int64), ask.sample.weight)
+    usual = found.ready.profile.classes[int(np.argmax(counts))]
+    shares = f"{100 * ask.sample.mean(wrong.astype(float)):.3g} % of the rows; always “{usual}”, on "
+    return f"Its decisions are wrong on {shares}{100 * (1 - counts.max() / counts.sum()):.3g} %."
 
 
 BECAUSE: Final[Mapping[str, Callable[[Found, str, str], str]]] = {
