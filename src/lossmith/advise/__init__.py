@@ -1,5 +1,7 @@
-"""From a table to a verdict: read, profile, shortlist, split, train, decide, compare.
+"""From a table to a verdict. Comes in: a file or frame, a target column, and what errors cost. Goes out: a study.
 
-Comes in: a file or frame, the name of a target column, and what errors cost. Goes out: a study (records only;
-`report` writes the pages). Each file is one step and hands the next a frozen record.
+`study` tells the story, `request` holds what was asked, `prepare` makes numbers of the table, `large` reads more rows than
+memory holds, `found` is what a user gets. The rooms, each using those before it: `data` (reading, encoding, parting),
+`look` (what the data look like), `models` (losses to try, training), `judge` (rules, costs, intervals, evidence), `tell`
+(sentences, tables, pictures as plain data), `out` (files that work without Lossmith). `report` writes the pages.
 """
