@@ -79,13 +79,24 @@ def test_a_shift_pays_on_the_mean_and_not_on_the_quantile() -> None:
     assert isinstance(shifted, Shift)
     # the normal 5/6 quantile; its standard error is sqrt(5/36/n) over the density 0.25: 0.024; four of them
     assert shifted.amount == pytest.approx(0.967, abs=0.094)
-    assert chosen(ask(FIVE_TO_ONE, NOISE, np.full(N, shifted.amount + 0.01))).rule == AsIs()
+    aims = Candidate("quantile", {"level": FIVE_TO_ONE.level})
+    assert chosen(ask(FIVE_TO_ONE, NOISE, np.full(N, shifted.amount + 0.01), aims)).rule == AsIs()
+
+
+def test_a_loss_that_aims_elsewhere_is_shifted_without_proof() -> None:
+    """The costs ask for the shift of a model of the mean; a model of that quantile, or even costs, ask for none."""
+    aims = Candidate("quantile", {"level": FIVE_TO_ONE.level})
+    elsewhere, there = (ask(FIVE_TO_ONE, NOISE, np.zeros(N), candidate) for candidate in (None, aims))
+    assert isinstance(book_of(elsewhere).implied(elsewhere), Shift)
+    assert book_of(there).implied(there) == AsIs()
+    even = ask(EVEN, NOISE, np.zeros(N))
+    assert book_of(even).implied(even) == AsIs()
 
 
 def test_a_shift_that_saves_next_to_nothing_is_none() -> None:
     y = np.where(np.arange(N) % 10 < 8, 0.0, 4.0)  # mostly zeros: every residual of the quantile is -1e-9
     aim = by_unit(3.0, 1.0)
-    assert chosen(ask(aim, y, np.full(N, 1e-9))).rule == AsIs()
+    assert chosen(ask(aim, y, np.full(N, 1e-9), Candidate("quantile", {"level": 0.75}))).rule == AsIs()
 
 
 def test_noise_that_grows_with_the_prediction_needs_a_shift_by_size() -> None:
@@ -260,9 +271,11 @@ def test_a_shift_of_pure_noise_is_seldom_taken() -> None:
 
 def test_too_few_rows_fit_no_rule() -> None:
     rows = 2 * FEWEST - 1
-    found = chosen(ask(FIVE_TO_ONE, NOISE[:rows] + 50, np.zeros(rows)))
+    aims = Candidate("quantile", {"level": FIVE_TO_ONE.level})
+    found = chosen(ask(FIVE_TO_ONE, NOISE[:rows] + 50, np.zeros(rows), aims))
     assert found.rule == AsIs()
-    assert chosen(ask(FIVE_TO_ONE, NOISE[: rows + 1] + 50, np.zeros(rows + 1))).rule != AsIs()
+    assert chosen(ask(FIVE_TO_ONE, NOISE[: rows + 1] + 50, np.zeros(rows + 1), aims)).rule != AsIs()
+    assert chosen(ask(FIVE_TO_ONE, NOISE[: FEWEST - 1], np.zeros(FEWEST - 1))).rule == AsIs()
 
 
 def test_weights_count_where_a_rule_is_judged() -> None:
@@ -282,7 +295,8 @@ def test_an_infinite_cost_neither_takes_a_rule_nor_warns() -> None:
 
 
 def test_the_reason_says_what_a_rule_saves() -> None:
-    assert "it saves" in chosen(ask(FIVE_TO_ONE, NOISE, np.zeros(N))).why
+    aims = Candidate("quantile", {"level": FIVE_TO_ONE.level})
+    assert "it saves" in chosen(ask(FIVE_TO_ONE, NOISE, np.zeros(N), aims)).why
     assert "no fitted rule was cheaper" in chosen(ask(FIVE_TO_ONE, NOISE, np.full(N, 0.967))).why
 
 

@@ -98,6 +98,14 @@ def _costs(ask: Ask) -> Any:
     return ask.aim.costs
 
 
+def _shift_unless_aimed(ask: Ask) -> Rule:
+    """A model that estimates something else than the quantile that is cheapest lacks a shift; one that aims at it none."""
+    level = _costs(ask).level
+    aims = ask.candidate.loss_name == "quantile" and ask.candidate.parameters.get("level") == level
+    few = len(ask.sample.y) < FEWEST
+    return AsIs() if aims or level == 0.5 or few else _with_costs(best_shift)(ask)
+
+
 def _with_costs(best: Callable[..., Rule]) -> Fit:
     """A fit that reads costs, targets, predictions, cost columns and weights."""
     return lambda ask: best(_costs(ask), ask.sample.y, ask.y_pred, ask.sample.columns, ask.sample.weight)
@@ -178,7 +186,9 @@ def _sorted(ask: Ask) -> Rule:
 
 # (what is aimed at, columns of the prediction: 1 or several) -> the rules
 BOOKS: Final[Mapping[tuple[str, bool], Book]] = {
-    ("per unit", False): Book(_as_is, _as_is, (_with_costs(best_shift), _with_costs(best_shift_by_size), _scale)),
+    ("per unit", False): Book(
+        _as_is, _shift_unless_aimed, (_with_costs(best_shift), _with_costs(best_shift_by_size), _scale)
+    ),
     ("two classes", False): Book(_half, _cost_threshold, (_with_costs(best_threshold), _recalibrated_threshold)),
     ("two by two", False): Book(_most_probable, _cheapest),
     ("matrix", True): Book(_most_probable, _cheapest),
