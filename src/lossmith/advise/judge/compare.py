@@ -3,8 +3,8 @@
 All differences are paired (the same rows under both). A difference counts if it lies outside the interval that holds
 for all comparisons together, and is above half a percent of the cost. The advice is the simplest way that lies within
 one standard error of the cheapest (Breiman et al. 1984, section 3.4.3): the usual loss with its rule, the usual loss as
-it is, the loss that aims at what is asked or belongs to the noise (within two), then the others from the cheapest on. But a
-way that beats the usual loss for certain goes before one that does not.
+it is, the loss that aims at what is asked (within two), those that belong to the noise, then the others from the cheapest
+on. But a way that beats the usual loss for certain goes before one that does not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lossmith.report.record import Answer
 
 Floats = NDArray[np.float64]
 WITHIN: Final = 1.0  # standard errors
-FAVOURED: Final = 2.0  # the same for the loss that the noise speaks for, which is evidence of its own
+FAVOURED: Final = 2.0  # the same for the loss that aims at what is asked, which needs less evidence
 ROOM: Final = 0.05
 NOTHING: Final = 1e-9
 NOBODY: Final[Mapping[int, int]] = {}
@@ -112,7 +112,7 @@ def judge(
     models = [i for i in order if ways[i].role != "own"]
     best = min(range(len(rows)), key=lambda i: rows[i].mean)
     target = min(models, key=lambda i: rows[i].mean)
-    within = {i: FAVOURED if rows[i].contender.model in favoured else WITHIN for i in models}
+    within = {i: FAVOURED if favoured.get(rows[i].contender.model) == 0 else WITHIN for i in models}
     near = (i for i in models if _near(widest(tallies, i, target), rows[i].mean, within[i]))
     chosen = next(near, 0)  # where every model can cost infinitely much, one answer for all rows
     unbeaten = not any(_counts(widest(tallies, 0, i), rows[0].mean, count) for i in models)
