@@ -161,3 +161,13 @@ def test_the_sample_is_the_same_for_the_same_seed(folder: Path) -> None:
 def test_small_data_are_left_as_they_are() -> None:
     frame = table()
     assert opened(frame, Request("delay")) is frame
+
+
+def test_what_all_rows_look_like_is_told_beside_the_sample() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=600)
+    y = np.where(np.arange(600) % 100 == 0, np.nan, x + rng.normal(size=600))
+    frame = pl.DataFrame({"x": x, "y": y}).with_columns(pl.col("y").fill_nan(None))
+    seen = study(frame, target="y", rows=200, model="linear", quick=True).record.observations
+    assert (seen[0].what, seen[0].value) == ("all rows", "600")
+    assert "6 have no y" in seen[0].sentence

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 FOLDS: Final = 2  # the models of so many folds are compared: two tell how much luck training has
 MOST_TO_LEARN: Final = 500_000
-ELSE: Final = " All other rows are left out, for --time, --group and --test compare rows of the sample."
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ def _with(bench: Bench, role: Role, model: int, choose: Choose) -> Contender:
     folds = range(len(bench.split.folds))
     rules = tuple(choose(bench, bench.ask(model, fold, "tune")).rule for fold in folds)
     costs = tuple(bench.cost(bench.ask(model, fold, "compare"), rules[fold]) for fold in folds)
-    final = _settled(bench.together(model), choose(bench, bench.together(model)), rules)
+    together = bench.together(model)
+    final = _settled(together, choose(bench, together), rules)
     return Contender(role, model, rules, costs, final.rule, final.why)
 
 

@@ -26,10 +26,6 @@ def _leaning(facts: Facts) -> bool:
     return facts["level"] not in (None, 0.5)
 
 
-def _level(facts: Facts) -> bool:
-    return facts["level"] is not None
-
-
 def _several(facts: Facts) -> bool:
     return bool(facts["levels"])
 

@@ -27,7 +27,7 @@ Step = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Material:
-    """All rows, encoded: `matrix` (n, p), targets and weights (n,), extra columns (n,) that costs and losses read."""
+    """All rows, encoded: `matrix` (n, p), targets, weights and what an error in each costs (n,)."""
 
     matrix: Floats
     categorical: tuple[int, ...]
@@ -35,7 +35,6 @@ class Material:
     kind: str
     classes: int = 0
     weight: Floats | None = None
-    columns: Mapping[str, Floats] | None = None
     row_costs: Floats | None = None
 
     def weights(self, rows: Rows, by_cost: bool) -> Floats | None:

@@ -209,7 +209,8 @@ def _observations(found: Found) -> tuple[plain.Observation, ...]:
     ask = found.ask(found.default)
     if not profile.classes and ask.y_pred.ndim == 1:
         seen.append(noise_grows(ask.sample.y, ask.y_pred))
-    return tuple(
+    whole = () if found.outside is None else (_all_rows(found.outside.target),)
+    return whole + tuple(
         plain.Observation(e.what, e.value if isinstance(e.value, str) else _value(e), e.sentence) for e in seen
     )
 

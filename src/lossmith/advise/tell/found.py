@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,6 @@ from lossmith.advise.tell.verdict import Telling
 from lossmith.algebra.decision import Rule, deciding
 
 Floats = NDArray[np.float64]
-LEAST_SHOWN: Final = 2
 
 
 @dataclass(frozen=True)
