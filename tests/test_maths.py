@@ -97,6 +97,12 @@ WRITTEN = [
     (ls.class_count() * ls.over_classes(Z), [[14.25], [9.75]]),
     (ls.mean(Z), [[0.5, 1.0, 2.5]]),
     (ls.sum(Z), [[1.0, 2.0, 5.0]]),
+    (ls.count(Z), [[1.0, 2.0, 5.0]]),
+    (ls.log_mean_exp(Z * 0 + 2), [[2.0, 2.0, 2.0]]),
+    (ls.log_mean_exp(ls.log(Z) + 1), 1 + np.log([[0.5, 1.0, 2.5]])),
+    (ls.largest(ls.over_classes(Z), 1), [[1], [0]]),
+    (ls.largest(ls.over_classes(Z) * 0, 1), [[0.5], [0.5]]),
+    (ls.largest_per_group(ls.over_classes(Z), 1, ls.over_classes(Z) < 4), [[0], [1]]),
     (ls.clip(Z, 0.5, 2), [[0.5, 1.5, 2.0], [0.75, 0.5, 2.0]]),
     (ls.clip(Z, 2, 1), np.ones((2, 3))),  # as in NumPy, the upper bound has the last word
     (ls.where(Z > 1, Z, -1), [[-1, 1.5, 3.0], [-1, -1, 2.0]]),
@@ -115,7 +121,8 @@ def test_choices_and_sums_mean_what_they_say(formula, expected):
 
 
 def test_every_word_is_tested_here():
-    others = {"where", "clip", "logical_and", "logical_or", "logical_not", "mean", "sum", "class_count", "true_class"}
+    others = {"where", "clip", "logical_and", "logical_or", "logical_not", "mean", "sum", "class_count", "true_class",
+              "count", "log_mean_exp", "largest", "largest_per_group"}  # fmt: skip
     assert set(ls.VOCABULARY) == set(MEANINGS) | set(TWO) | set(ROWS) | others
 
 

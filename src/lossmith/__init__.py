@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from lossmith.adapt.in_lightgbm import for_lightgbm as for_lightgbm
     from lossmith.advise.look.profile import profile as profile
     from lossmith.advise.study import study as study
+    from lossmith.algebra.reweight import effective_number as effective_number
     from lossmith.errors import LossmithError as LossmithError
     from lossmith.loss.activation import activation as activation
+    from lossmith.loss.costs import from_costs as from_costs
     from lossmith.loss.handle import Loss as Loss
     from lossmith.loss.library import define as define
     from lossmith.loss.library import from_json as from_json
     from lossmith.loss.library import get as get
     from lossmith.loss.library import names as names
     from lossmith.loss.library import parse as parse
+    from lossmith.loss.mixing import mix as mix
     from lossmith.loss.sums import Sums as Sums
     from lossmith.maths import *  # noqa: F403
 
@@ -31,9 +34,12 @@ _PUBLIC = {
     "Sums": "lossmith.loss.sums",
     "activation": "lossmith.loss.activation",
     "define": "lossmith.loss.library",
+    "effective_number": "lossmith.algebra.reweight",
     "for_lightgbm": "lossmith.adapt.in_lightgbm",
+    "from_costs": "lossmith.loss.costs",
     "from_json": "lossmith.loss.library",
     "get": "lossmith.loss.library",
+    "mix": "lossmith.loss.mixing",
     "names": "lossmith.loss.library",
     "parse": "lossmith.loss.library",
     "profile": "lossmith.advise.look.profile",

@@ -166,10 +166,10 @@ def _need_per_example(found: Expressions) -> Node:
 
 
 def _scale(found: Expressions) -> Node:
-    """From one example's term to the finished number: 1 / sum of weights for a mean."""
-    if found.additive is None or not found.additive.is_mean:
+    """From one example's term to the finished number: 1 over the denominator, the sum of weights for a mean."""
+    if found.additive is None or found.additive.denominator is ONE:
         return ONE
-    return ONE / make("example_sum", ONE)
+    return ONE / found.additive.denominator
 
 
 def _guard(node: Node, leaf: Node) -> Node:

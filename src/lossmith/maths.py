@@ -257,6 +257,34 @@ def sum(a: Expression) -> Node:
     return _made("example_sum", a)
 
 
+@_word
+def count(a: Expression) -> Node:
+    """The plain sum over the examples, whatever they weigh: sum of a; count(1) is their number. Weight 0 is absent."""
+    return _made("example_count", a)
+
+
+@_word
+def log_mean_exp(a: Expression) -> Node:
+    """The logarithm of the mean of exponentials over the examples: log(mean(exp(a))), a soft largest one."""
+    return _made("example_log_mean_exp", a)
+
+
+@_word
+def largest(a: Expression, amount: Expression, among: Expression = 1.0) -> Node:
+    """The choice of the examples with the largest a, until `amount` of weight is chosen: 1 for chosen, 0 for others.
+
+    Examples of equal a at the border share what is left. `among` says who may be chosen (1 or 0). The choice counts as
+    a number: its derivative is 0. `largest(a, 0.2 * sum(1))` chooses the top 20 %.
+    """
+    return _made("largest", a, amount, among)
+
+
+@_word
+def largest_per_group(a: Expression, amount: Expression, among: Expression = 1.0) -> Node:
+    """The choice of the examples with the largest a in each group, until `amount` of weight is chosen there."""
+    return make("largest", *(as_node(value) for value in (a, amount, among)), attr=("group",))
+
+
 # over the classes
 
 

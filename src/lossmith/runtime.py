@@ -7,10 +7,10 @@ The NumPy backend is the reference (float64 throughout); the Numba backend runs 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ from lossmith.formula.node import Node, among, symbol_of, symbols
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
 from lossmith.kernel.rows import Rows
-from lossmith.kernel.schedule import first_met
-from lossmith.numerics.double_word import Pair, total
+from lossmith.kernel.schedule import TERMS, first_met
+from lossmith.numerics.double_word import Pair, add, pair, total
 
 Array = NDArray[Any]
 Backend = Literal["numba", "numpy"]
@@ -48,23 +48,59 @@ class Result:
     sums: Mapping[Node, Pair]
 
 
+Choose: TypeAlias = Callable[["Candidates", Array], Array]
+
+
 def run(
     program: Program,
     rows: Rows,
     parameters: Mapping[str, float],
     backend: Backend = "numba",
     n_threads: int | None = None,
+    choose: Choose | None = None,
 ) -> Result:
-    """Walk over the rows as often as the program says."""
+    """Walk over the rows as often as the program says; `choose` makes the choices between examples (here: of these rows)."""
     sums = counts(program, rows)
+    choose = choose or choose_here
     outputs: dict[str, Array] = {}
     for part in program.passes:
         finished = finish_nodes(part.inputs, sums, parameters, rows.classes, rows.n_groups)
         runner = _numba_pass if use_numba(part, rows, backend) else _numpy_pass
         found, written = runner(part, rows, parameters, finished, n_threads)
         sums.update(zip(part.sums, found, strict=True))
+        if part.picks:
+            amounts = finish_nodes(tuple(p.args[1] for p in part.picks), sums, parameters, rows.classes, rows.n_groups)
+            picked = {p: choose(candidates(p, written, rows), amounts[p.args[1]]) for p in part.picks}
+            rows = replace(rows, leaves={**rows.leaves, **picked})
         outputs.update(written)
     return Result(finish_program(program, sums, parameters, rows.classes, rows.n_groups), outputs, sums)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The examples that a choice is made from: what it looks at, how much weight of each may be chosen, its group."""
+
+    pick: Node
+    score: Array
+    among: Array
+    weight: Array
+    groups: NDArray[np.int64] | None
+    group_names: Array | None
+
+
+def candidates(pick: Node, written: dict[str, Array], rows: Rows) -> Candidates:
+    """What a pass has written for a choice, taken out of its outputs."""
+    score = written.pop(f"score of {id(pick)}")
+    among = written.pop(f"among of {id(pick)}", None)
+    weight = rows.leaves[WEIGHT] if rows.weighted else np.ones(rows.n)
+    groups, names = (rows.groups, rows.group_names) if pick.attr else (None, None)
+    return Candidates(pick, score, np.ones(rows.n) if among is None else among, weight, groups, names)
+
+
+def choose_here(found: Candidates, amount: Array) -> Array:
+    """The share of every row, (n,), if these rows are all there are."""
+    chosen: Array = prelude._largest(found.score, amount, found.among, found.weight, found.groups)
+    return np.ascontiguousarray(chosen.reshape(-1))
 
 
 def use_numba(part: Pass, rows: Rows, backend: Backend) -> bool:
@@ -74,9 +110,10 @@ def use_numba(part: Pass, rows: Rows, backend: Backend) -> bool:
 
 @lru_cache(maxsize=1024)
 def _has_loop_form(part: Pass) -> bool:
-    inner = needed(part.roots, dict.fromkeys(part.inputs, ""))
-    plain = [n for n in inner if n.args and not n.op.startswith("class_") and not among(n, part.inputs)]
-    return all(supports(n.op, "numba") for n in plain)
+    read = (*part.inputs, *part.chosen)
+    inner = needed(part.roots, dict.fromkeys(read, ""))
+    plain = [n for n in inner if n.args and not n.op.startswith("class_") and not among(n, read)]
+    return all(n.op in ADDED for n in part.sums) and all(supports(n.op, "numba") for n in plain)
 
 
 def finish_program(
@@ -103,7 +140,7 @@ def finish_nodes(
 
 @lru_cache(maxsize=2048)
 def _finisher(nodes: tuple[Node, ...]) -> tuple[Callable[..., Any], tuple[Node, ...]]:
-    sums = first_met(nodes, lambda node: node.op == "example_sum")
+    sums = first_met(nodes, lambda node: node.op in TERMS)
     inputs = (*sums, *(p for p in symbols(*nodes, role="parameter")))
     return numpy_function({node: f"a{j}" for j, node in enumerate(inputs)}, nodes), inputs
 
@@ -118,9 +155,10 @@ def numpy_function(inputs: Mapping[Node, str], roots: tuple[Node, ...]) -> Calla
 
 def counts(program: Program, rows: Rows) -> dict[Node, Pair]:
     """The total weight (or number of rows), overall or per group."""
-    weight = rows.leaves.get(WEIGHT) if rows.weighted else None
+    given = rows.leaves.get(WEIGHT) if rows.weighted else None
     found: dict[Node, Pair] = {}
     for node in program.counts:
+        weight = (given != 0).astype(np.float64) if given is not None and node.op == "example_count" else given
         if node.attr:
             assert rows.groups is not None
             found[node] = _grouped(np.ones((rows.n, 1)) if weight is None else _tall(weight), rows)
@@ -139,26 +177,55 @@ def _shaped(pair: Pair) -> Pair:
     return Pair(np.atleast_2d(pair.hi), np.atleast_2d(pair.lo))
 
 
-def _grouped(terms: Array, rows: Rows) -> Pair:
-    """One double-word sum per group, in the order of the rows."""
+def _log_total(terms: Array) -> Pair:
+    return pair(prelude._log_total(terms, len(terms)))
+
+
+def _greatest(terms: Array) -> Pair:
+    return pair(prelude._greatest(terms, len(terms)))
+
+
+def _added(terms: Array) -> Pair:
+    return _shaped(total(terms, axis=0))
+
+
+# How the terms (n, classes or 1) of a reduction are put together, and how those of other rows are joined to them.
+REDUCERS: Final[dict[str, Callable[[Array], Pair]]] = {
+    "example_sum": _added,
+    "example_count": _added,
+    "example_max": _greatest,
+    "example_logsumexp": _log_total,
+}
+JOINERS: Final[dict[str, Callable[[Pair, Pair], Pair]]] = {
+    "example_sum": add,
+    "example_count": add,
+    "example_max": lambda a, b: pair(np.maximum(a.hi, b.hi)),
+    "example_logsumexp": lambda a, b: pair(np.logaddexp(a.hi, b.hi)),
+}
+ADDED: Final = frozenset(name for name, joiner in JOINERS.items() if joiner is add)
+
+
+def _grouped(terms: Array, rows: Rows, reduce: Callable[[Array], Pair] = _added) -> Pair:
+    """One number per group, in the order of the rows."""
     assert rows.groups is not None
     order = np.argsort(rows.groups, kind="stable")
     borders = np.searchsorted(rows.groups[order], np.arange(rows.n_groups + 1))
     if not rows.n_groups:
         return Pair(np.zeros((0, terms.shape[1])), np.zeros((0, terms.shape[1])))
-    parts = [total(terms[order[a:b]], axis=0) for a, b in pairwise(borders)]
-    return Pair(np.stack([p.hi for p in parts]), np.stack([p.lo for p in parts]))
+    parts = [reduce(terms[order[a:b]]) for a, b in pairwise(borders)]
+    return Pair(np.concatenate([p.hi for p in parts]), np.concatenate([p.lo for p in parts]))
 
 
 @lru_cache(maxsize=1024)
 def read_leaves(part: Pass) -> tuple[Node, ...]:
-    """The per-example leaves that a pass reads."""
-    return tuple(n for n in symbols(*_cut(part)) if "example" in n.axes)
+    """The per-example leaves that a pass reads, choices between examples among them."""
+    return (*(n for n in symbols(*_cut(part)) if "example" in n.axes), *part.chosen)
 
 
 def _cut(part: Pass) -> list[Node]:
     """The nodes of a pass, without what lies below its finished inputs."""
-    return [n for n in needed(part.roots, dict.fromkeys(part.inputs, "")) if not among(n, part.inputs) and not n.args]
+    read = (*part.inputs, *part.chosen)
+    return [n for n in needed(part.roots, dict.fromkeys(read, "")) if not among(n, read) and not n.args]
 
 
 @lru_cache(maxsize=1024)
@@ -198,7 +265,8 @@ def _numpy_pass(
 
 
 def _sum(node: Node, terms: Array, rows: Rows) -> Pair:
-    return _grouped(terms, rows) if node.attr else _shaped(total(terms, axis=0))
+    reduce = REDUCERS[node.op]
+    return _grouped(terms, rows, reduce) if node.attr else reduce(terms)
 
 
 def _to_rows(node: Node, value: Array, rows: Rows) -> Array:

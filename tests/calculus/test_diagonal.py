@@ -19,7 +19,7 @@ def exact_and_found(case: Case) -> list[tuple[np.ndarray, np.ndarray]]:
     loss = case.loss
     rows = oracle.rows_of(loss, case.y, case.raw, None, case.columns)
     found = loss.expressions
-    scale = rows.n if found.additive is not None and found.additive.op == "example_mean" else 1
+    scale = rows.n if found.additive is not None and found.additive.is_mean else 1
     leaves = oracle.leaves_of(loss, rows)
     exact = oracle.exact_diagonal(loss, rows)
     pairs = []

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lossmith as ls
+from lossmith.errors import UnsupportedError
 from tests.properties.cases import CASES, Case
 
 WITHOUT = [c for c in CASES if "group" in c.loss.definition.declaration.per]
@@ -79,3 +80,56 @@ def test_names_of_users_are_never_pasted_as_code() -> None:
     loss = ls.parse("(y - z)**2", target="real", name=name)
     assert "os.abort()\n" not in loss.source("numpy").replace(" ", "")
     assert module_of(loss)["value"]([1.0], [0.0]) == 1.0
+
+
+RNG = np.random.default_rng(3)
+ROWS = 30
+RAW, CLASS_RAW = RNG.normal(size=ROWS), RNG.normal(size=(ROWS, 3))
+WEIGHTS = RNG.integers(0, 3, ROWS).astype(float)
+COLUMNS = {"kept": (RNG.random(ROWS) < 0.5).astype(float), "worth": RNG.random(ROWS)}
+OUTCOMES = {"hard": (RNG.random(ROWS) < 0.4).astype(float), "soft": RNG.random(ROWS)}
+CLASSES = {"hard": RNG.integers(0, 3, ROWS), "soft": RNG.dirichlet(np.ones(3), ROWS)}
+BCE, CE = ls.get("bce"), ls.get("ce")
+OF_TWO = [
+    BCE.reweight({0: 1, 1: 20}), BCE.reweight([2, 3]).smooth(0.2), BCE.adjust([0.9, 0.1], tau=0.5), BCE.temper(2),
+    BCE.soft_cap(3).margin(0.2), BCE.over("count"), BCE.over("positives"), BCE.over("examples"), BCE.select(negatives=2),
+    BCE.tilt(0.5), BCE.flood(0.1), BCE.mask("kept").reweight(by="worth"),
+]  # fmt: skip
+OF_CLASSES = [
+    CE.reweight([1, 2, 3]), CE.reweight([1, 2, 3]).smooth(0.1), CE.adjust([0.5, 0.3, 0.2]), CE.temper(3).smooth(0.1),
+    CE.modulate(1.5).over("count"), CE.cvar(0.3),
+]  # fmt: skip
+
+
+def _same_numbers(loss: ls.Loss, y: Any, raw: Any) -> None:
+    module, names = module_of(loss), loss.declaration["columns"]
+    given = {f"c_{name}": COLUMNS[name] for name in names}
+    columns = {name: COLUMNS[name] for name in names} or None
+    exact, gradient = loss.value_and_gradient(y, raw, WEIGHTS, columns=columns)
+    close = {"rtol": 0, "atol": 1e-13 * max(1.0, abs(exact))}  # of a few dozen terms of order 1, in another order
+    np.testing.assert_allclose(module["value"](y, raw, sample_weight=WEIGHTS, **given), exact, **close)
+    np.testing.assert_allclose(module["gradient"](y, raw, sample_weight=WEIGHTS, **given), gradient, **close)
+    np.testing.assert_allclose(module["predict"](raw), loss.predict(raw), **close)
+
+
+@pytest.mark.parametrize("labels", OUTCOMES)
+@pytest.mark.parametrize("loss", OF_TWO, ids=lambda loss: loss.name)
+def test_the_source_of_a_design_of_two_outcomes_gives_its_numbers(loss: ls.Loss, labels: str) -> None:
+    _same_numbers(loss, OUTCOMES[labels], RAW)
+
+
+@pytest.mark.parametrize("labels", CLASSES)
+@pytest.mark.parametrize("loss", OF_CLASSES, ids=lambda loss: loss.name)
+def test_the_source_of_a_design_of_classes_gives_its_numbers(loss: ls.Loss, labels: str) -> None:
+    _same_numbers(loss, CLASSES[labels], CLASS_RAW)
+
+
+def test_the_source_leaves_ignored_targets_out() -> None:
+    y = CLASSES["hard"].copy()
+    y[3] = 255
+    _same_numbers(CE.ignore(255).reweight([1, 2, 3]), y, CLASS_RAW)
+
+
+def test_a_choice_in_each_group_has_no_standalone_source() -> None:
+    with pytest.raises(UnsupportedError, match="LM316"):
+        BCE.select(top=2, per="group").source()

@@ -150,6 +150,6 @@ def test_powers_up_to_the_limit_are_written_and_read():
 
 @pytest.mark.parametrize("definition", [entry.definition for entry in LOSSES], ids=lambda d: d.name)
 def test_every_loss_of_the_catalogue_is_read_back_from_its_text(definition):
-    back = parse(to_text(definition.formula), vocabulary=ls.VOCABULARY, **arguments(definition))
-    assert back.formula is definition.formula
+    back = parse(to_text(definition.written), vocabulary=ls.VOCABULARY, **arguments(definition))
+    assert back.formula is definition.written
     assert back.formula_hash == definition.formula_hash

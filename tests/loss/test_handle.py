@@ -119,7 +119,7 @@ def test_value_is_the_weighted_mean_of_the_rows_and_gradient_its_share() -> None
             continue
         loss = case.loss.using("numpy")
         rows = loss.per_example(case.y, case.raw, case.weight, **case.given)
-        divisor = case.weight.sum() if loss.expressions.additive.op == "example_mean" else 1.0
+        divisor = case.weight.sum() if loss.expressions.additive.is_mean else 1.0
         assert loss.value(case.y, case.raw, case.weight, **case.given) == pytest.approx(rows.sum() / divisor, rel=1e-13)
         gradient = loss.per_example_gradient(case.y, case.raw, case.weight, **case.given) / divisor
         np.testing.assert_allclose(loss.gradient(case.y, case.raw, case.weight, **case.given), gradient, rtol=1e-14)

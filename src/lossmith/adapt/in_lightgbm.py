@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossmith.adapt import lightgbm_model
-from lossmith.adapt.lightgbm_steps import LightGBMMetric, LightGBMObjective, Rows, Steps, policy_of, rows_of
+from lossmith.adapt.lightgbm_steps import (
+    OWN_COLUMNS,
+    LightGBMMetric,
+    LightGBMObjective,
+    Rows,
+    Steps,
+    policy_of,
+    rows_of,
+)
 from lossmith.adapt.lightgbm_table import Features, features
 from lossmith.adapt.lightgbm_train import Plan, boost, wants_best_leaves
 from lossmith.calculus.curvature import check_policy
@@ -116,6 +124,15 @@ class LightGBMAdapter:
         """For `feval`, where you call LightGBM yourself."""
         return LightGBMMetric(self.loss, self.columns)
 
+    def with_columns(self, dataset: Any, columns: Mapping[str, ArrayLike]) -> Any:
+        """The same `lightgbm.Dataset`, which now knows the columns of its own rows; what is cut from it knows them too.
+
+        For validation sets that you make yourself; the training set has `columns=` of `for_lightgbm`, and folds of
+        `lightgbm.cv` and subsets have the columns of what they are cut from.
+        """
+        setattr(dataset, OWN_COLUMNS, dict(columns))
+        return dataset
+
     def policy(self, y: Any, sample_weight: ArrayLike | None = None) -> str:
         """The curvature policy that training on these targets will use."""
         return policy_of(self.loss, self.curvature, rows_of(y, sample_weight, self.columns))
@@ -124,6 +141,11 @@ class LightGBMAdapter:
         """What a reader of the model file must know: None where the plain library gives predictions as they are."""
         declared = self.loss.definition.declaration
         links = {link for _, link in declared.heads} or {self.loss.link}
+        if self.loss.definition.reading is not None:
+            return (
+                f"{self.loss.name}: raw predictions are tempered or capped before the link, for which LightGBM has no name, "
+                "so the model file predicts raw scores; put them through loss.predict."
+            )
         if self._stamp(columns) is not None or links == {"identity"}:
             return None
         return (
@@ -159,7 +181,7 @@ class LightGBMAdapter:
         given = _checked(params, rounds, early_stopping_rounds, valid)
         rows = rows_of(y, sample_weight, self.columns)
         table, rows = _present(X, rows, "X")
-        watched = None if valid is None else _valid(valid)
+        watched = None if valid is None else _valid(valid, self.loss)
         start = self._start(rows, init)
         steps = Steps(self.loss, policy_of(self.loss, self.curvature, rows))
         rate = float(next((given[name] for name in LEARNING_RATE if name in given), 0.1))
@@ -193,7 +215,7 @@ class LightGBMAdapter:
         return lightgbm_model.bake(booster, found, self._stamp(columns))
 
     def _stamp(self, columns: int) -> str | None:
-        if self.loss.definition.declaration.heads:
+        if self.loss.definition.declaration.heads or self.loss.definition.reading is not None:
             return None
         return lightgbm_model.stamp(self.loss.link, self.loss.target, columns)
 
@@ -245,10 +267,17 @@ def _present(X: Any, rows: Rows, what: str) -> tuple[Features, Rows]:
     return table.take(present), rows.take(present)
 
 
-def _valid(valid: Sequence[Any]) -> tuple[Features, Rows]:
+def _valid(valid: Sequence[Any], loss: Loss) -> tuple[Features, Rows]:
     if not 2 <= len(valid) <= 4:
         raise AdapterError("LM414", "valid must be (X, y), (X, y, weight) or (X, y, weight, columns).")
     X, y, weight, columns = (*valid, None, None)[:4]
+    lacking = [name for name in loss.definition.declaration.columns if name not in (columns or {})]
+    if lacking:
+        raise AdapterError(
+            "LM414",
+            f"valid lacks the columns of {loss.name}: {', '.join(lacking)}. Give them for its rows: (X, y, weight, "
+            "columns), with None for no weight.",
+        )
     return _present(X, rows_of(y, weight, columns), "valid's X")
 
 

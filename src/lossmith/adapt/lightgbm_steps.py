@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Single = NDArray[np.float32]
 FAR: Final = 1e3  # a hessian that falls below 1/FAR of itself so many typical residuals away fades
 PROBES: Final = 256
+OWN_COLUMNS: Final = "lossmith_columns"  # the attribute of a Dataset that holds the columns of its rows
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,34 @@ def rows_of(y: Any, sample_weight: ArrayLike | None, columns: Columns | None) ->
         raise AdapterError(
             "LM413", f"sample_weight must have shape ({found.count},), one number a row, got {weight.shape}."
         )
+    return found if columns is None else replace(found, columns=_none_missing(_one_a_row(columns, found.count), weight))
+
+
+def _one_a_row(columns: Mapping[str, ArrayLike], rows: int) -> dict[str, NDArray[Any]]:
+    found = {name: np.asarray(values) for name, values in columns.items()}
+    for name, values in found.items():
+        if values.ndim == 0 or len(values) != rows:
+            raise AdapterError(
+                "LM416",
+                f'the column "{name}" has {len(values) if values.ndim else "a single"} value(s) for {rows} rows. Give one '
+                "value for each row, in the order of the rows.",
+            )
     return found
+
+
+def _none_missing(columns: dict[str, NDArray[Any]], weight: Floats | None) -> dict[str, NDArray[Any]]:
+    for name, values in columns.items():
+        missing = (
+            np.isnan(values).reshape(len(values), -1).any(axis=1) if values.dtype.kind == "f" else np.zeros(0, bool)
+        )
+        bad = np.flatnonzero(missing if weight is None or not missing.any() else missing & (weight != 0))
+        if len(bad):
+            raise AdapterError(
+                "LM417",
+                f'the column "{name}" is missing (NaN) in row {bad[0]} ({len(bad)} such rows). Fill it, or leave these '
+                "rows out.",
+            )
+    return columns
 
 
 def _each(y: Any, change: Any) -> Any:
@@ -242,6 +270,37 @@ class LightGBMMetric:
 
 
 def _rows_in(dataset: Any, columns: Columns | None) -> Rows:
-    weight = dataset.get_weight()
+    given = dataset.get_weight()
+    weight = None if given is None else np.asarray(given, dtype=np.float64)
     label = np.asarray(dataset.get_label(), dtype=np.float64)
-    return Rows(label, None if weight is None else np.asarray(weight, dtype=np.float64), columns)
+    return Rows(label, weight, columns_in(dataset, columns, weight))
+
+
+def columns_in(dataset: Any, columns: Columns | None, weight: Floats | None = None) -> dict[str, NDArray[Any]] | None:
+    """The columns of the rows that a `Dataset` holds: its own, or cut from its parent's as its rows are.
+
+    `columns` are those of the training set, from which folds and subsets are cut (`used_indices`, of the parent's rows).
+    Raises `AdapterError`: LM415 for a validation set with rows of its own and no columns, LM416 where lengths differ,
+    LM417 for a value that is missing in a row that counts.
+    """
+    cuts: list[NDArray[np.int64]] = []
+    source, own = dataset, getattr(dataset, OWN_COLUMNS, None)
+    while own is None and source.reference is not None:
+        if source.used_indices is None:
+            if columns is None:
+                return None
+            raise AdapterError(
+                "LM415",
+                f"a validation set has rows of its own, and their columns ({', '.join(columns)}) are not known. Give "
+                "them: adapter.with_columns(valid_set, {...}), or cut it from the training set with Dataset.subset.",
+            )
+        cuts.append(np.asarray(source.used_indices, dtype=np.int64))
+        source = source.reference
+        own = getattr(source, OWN_COLUMNS, None)
+    own = columns if own is None else own
+    if own is None:
+        return None
+    found = _one_a_row(own, source.num_data())
+    for cut in reversed(cuts):
+        found = {name: values[cut] for name, values in found.items()}
+    return _none_missing(_one_a_row(found, dataset.num_data()), weight)

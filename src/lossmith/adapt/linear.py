@@ -17,7 +17,7 @@ from lossmith.adapt.lightgbm_steps import Rows, is_smooth, rows_of
 from lossmith.adapt.linear_corners import minimise_by_turns
 from lossmith.adapt.linear_lines import lines_of, minimise_lines
 from lossmith.adapt.linear_newton import Outcome, System, minimise, point_at
-from lossmith.adapt.linear_problem import problem_of
+from lossmith.adapt.linear_problem import as_mean, problem_of
 from lossmith.adapt.linear_products import times
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Columns, Loss
@@ -77,6 +77,7 @@ def fit_linear(
     ([[2.0]], [1.0], True)
     """
     _check_loss(loss)
+    loss = as_mean(loss)
     if not 0.0 <= penalty < np.inf:
         raise AdapterError("LM423", f"penalty must be a finite number from 0 on, got {penalty}.")
     rows = rows_of(y, sample_weight, columns)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossmith.adapt.lightgbm_steps import rows_of, step_lengths
+from lossmith.calculus.additivity import ONE, TOTAL
 from lossmith.compiler import expressions
 from lossmith.formula.definition import bound
 from lossmith.formula.node import symbols, walk
@@ -122,12 +123,18 @@ class Problem:
         return replace(rows, leaves=leaves)
 
 
+def as_mean(loss: Loss) -> Loss:
+    """The same sum over rows, divided by their weight where it is divided by another number of the data's."""
+    found = expressions(loss.definition).additive
+    return loss if found is None or found.denominator in {TOTAL, ONE} else loss.over("weight")
+
+
 def problem_of(loss: Loss, y_true: Any, raw: Floats, weight: ArrayLike | None, columns: Columns | None) -> Problem:
     """Check the rows once, and lay them out for raw predictions of the shape of `raw`: (n,) or (n, outputs)."""
     definition, outputs = loss.definition, 1 if raw.ndim == 1 else raw.shape[1]
     values = bound(definition, dict(loss.values))
     parameters = dict(zip((p.name for p in definition.parameters), values, strict=True))
-    rows = load(definition, y_true, raw, weight, columns)
+    rows = load(definition, y_true, raw, weight, columns, parameters=parameters)
     total = float(rows.leaves[WEIGHT].sum()) if rows.weighted else float(rows.n)
     additive, factor = expressions(definition).additive, abs(loss.factor)
     mean = additive is not None and additive.is_mean

@@ -5,20 +5,16 @@ Comes in: definitions over the same kind of target. Goes out: one definition who
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
+from typing import Any, Final
 
+from lossmith.algebra.parts import Bound, full_name, is_open
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, Parameter, check_definition, sums_examples
 from lossmith.formula.node import Node, constant, make, substitute, symbol, symbols
 from lossmith.formula.roles import Declaration, roles
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A definition and the values of its parameters."""
-
-    definition: Definition
-    values: tuple[tuple[str, float], ...] = ()
+from lossmith.formula.text import number_text
 
 
 def scale(bound: Bound, factor: float) -> Bound:
@@ -26,7 +22,8 @@ def scale(bound: Bound, factor: float) -> Bound:
     if not factor == factor or factor in (float("inf"), float("-inf")):
         raise ArgumentError("LM287", f"{bound.definition.name}: a factor must be a finite number, got {factor!r}.")
     formula = constant(factor) * _finished(bound.definition.formula)
-    name = f"{factor:g} * {bound.definition.name}"
+    base = full_name(bound.definition)
+    name = f"{number_text(factor)} * {f'({base})' if is_open(base) else base}"
     return replace(bound, definition=replace(bound.definition, formula=formula, name=name))
 
 
@@ -35,18 +32,28 @@ def add(a: Bound, b: Bound) -> Bound:
     _check_alike(a.definition, b.definition)
     declaration = _joined(a.definition.declaration, b.definition.declaration)
     b = _without_clashes(a, b)
-    left, right = (_reaxed(x.definition, declaration) for x in (a, b))
+    same = _smoothing(a) == _smoothing(b)
+    left, right = (
+        _reaxed(x.definition, x.definition.formula if same else _smooth_inside(x), declaration) for x in (a, b)
+    )
     if not (sums_examples(left) or sums_examples(right)) and "class" not in declaration.per:
         formula = left + right
     else:
         formula = _finished(left) + _finished(right)
     parameters = {p.name: p for p in (*a.definition.parameters, *b.definition.parameters)}
     used = {repr(leaf) for leaf in symbols(formula, role="parameter")}
-    merged = Definition(
-        f"{a.definition.name} + {b.definition.name}",
-        formula,
-        declaration,
-        tuple(p for p in parameters.values() if p.name in used),
+    used |= set(a.definition.smoothing if same else ())
+    if a.definition.reading is not None:
+        used |= {repr(leaf) for leaf in symbols(a.definition.reading, role="parameter")}
+    merged = replace(
+        a.definition,
+        name=f"{full_name(a.definition)} + {full_name(b.definition)}",
+        formula=formula,
+        declaration=declaration,
+        parameters=tuple(p for p in parameters.values() if p.name in used),
+        smoothing=a.definition.smoothing if same else (),
+        reading=_reaxed(a.definition, a.definition.reading, declaration),
+        summary="",
         source="; ".join(dict.fromkeys(s for s in (a.definition.source, b.definition.source) if s)),
     )
     return Bound(check_definition(merged), tuple({**dict(a.values), **dict(b.values)}.items()))
@@ -62,10 +69,11 @@ def _check_alike(a: Definition, b: Definition) -> None:
         raise ArgumentError(
             "LM288", f"{a.name} and {b.name} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added."
         )
-    if a.reweighting != b.reweighting:
-        raise ArgumentError(
-            "LM289", f"{a.name} and {b.name} weigh rows differently; add them first, then reweight the sum."
-        )
+    joint = _joined(a.declaration, b.declaration)
+    for stage, advice in STAGES.items():
+        one, other = (_reaxed(d, getattr(d, stage), joint) for d in (a, b))
+        if one is not other and (isinstance(one, Node) or isinstance(other, Node) or one != other):
+            raise ArgumentError("LM289", f"{a.name} and {b.name} {advice}")
     for attribute in ("heads", "on", "class_axis"):
         if getattr(a.declaration, attribute) != getattr(b.declaration, attribute):
             raise ArgumentError("LM291", f"{a.name} and {b.name} differ in {attribute}; they cannot be added.")
@@ -75,6 +83,16 @@ def _check_alike(a: Definition, b: Definition) -> None:
             f"{a.name} and {b.name} read the prediction through different links "
             f"({a.declaration.link or 'identity'} and {b.declaration.link or 'identity'}); write one of them in terms of z.",
         )
+
+
+# Stages that apply to the rows, so that both parts of a sum must have the same, and what to do where they differ.
+STAGES: Final[dict[str, str]] = {
+    "reweighting": "weigh rows differently; add them first, then reweight (or mask) the sum.",
+    "ignored": "ignore different targets; add them first, then call ignore on the sum.",
+    "priors": "assume different class priors; add them first, then adjust the sum.",
+    "reading": "read raw predictions differently; add them first, then temper or cap the sum.",
+    "empty": "say different things of no rows; add them first, then call empty on the sum.",
+}
 
 
 def _uses_p(definition: Definition) -> bool:
@@ -90,10 +108,27 @@ def _joined(a: Declaration, b: Declaration) -> Declaration:
     )
 
 
-def _reaxed(definition: Definition, declaration: Declaration) -> Node:
-    """The formula over the leaves of the joint declaration (they may have gained a class axis)."""
+def _smoothing(bound: Bound) -> list[float | None]:
+    """How much targets are smoothed, one number for each time."""
+    return [_values(bound)[name] for name in bound.definition.smoothing]
+
+
+def _smooth_inside(bound: Bound) -> Node:
+    """The formula with its own smoothing in it, which is not that of the other part of a sum."""
+    definition = bound.definition
+    if definition.smoothing and definition.weighs_classes:
+        raise ArgumentError(
+            "LM289", f"{definition.name}: smooth the sum, not one part of it, where classes are weighed."
+        )
+    return definition.written
+
+
+def _reaxed(definition: Definition, formula: Any, declaration: Declaration) -> Any:
+    """A formula over the leaves of the joint declaration (they may have gained a class axis); what is none stays."""
+    if not isinstance(formula, Node):
+        return formula
     before, after = definition.roles.leaves, roles(declaration).leaves
-    return substitute(definition.formula, {before[name]: after[name] for name in before if name in after})
+    return substitute(formula, {before[name]: after[name] for name in before if name in after})
 
 
 def _without_clashes(a: Bound, b: Bound) -> Bound:
@@ -104,13 +139,24 @@ def _without_clashes(a: Bound, b: Bound) -> Bound:
         name = parameter.name
         if name not in taken or taken[name] == _values(b)[name]:
             continue
-        fresh = next(f"{name}_{k}" for k in range(2, 1000) if f"{name}_{k}" not in taken)
-        formula = substitute(definition.formula, {symbol(name, "parameter"): symbol(fresh, "parameter")})
+        held = {*taken, *(p.name for p in definition.parameters)}
+        fresh = next(f"{name}_{k}" for k in range(2, 1000) if f"{name}_{k}" not in held)
+        definition = _with_name(definition, name, fresh)
         renamed = tuple(Parameter(fresh, p.default, p.domain) if p.name == name else p for p in definition.parameters)
-        definition = replace(definition, formula=formula, parameters=renamed)
+        named = re.sub(rf"(?<![\w.'\"]){name}(?![\w=(])", fresh, full_name(definition))
+        definition = replace(definition, parameters=renamed, name=named)
         if name in values:
             values[fresh] = values.pop(name)
     return Bound(definition, tuple(values.items()))
+
+
+def _with_name(definition: Definition, name: str, fresh: str) -> Definition:
+    """The definition with a parameter under a fresh name in its formula and stages."""
+    moved = {symbol(name, "parameter"): symbol(fresh, "parameter")}
+    smoothing = tuple(fresh if rate == name else rate for rate in definition.smoothing)
+    reading = None if definition.reading is None else substitute(definition.reading, moved)
+    formula = substitute(definition.formula, moved)
+    return replace(definition, formula=formula, smoothing=smoothing, reading=reading)
 
 
 def _values(bound: Bound) -> dict[str, float | None]:

@@ -7,34 +7,71 @@ Such weights multiply `sample_weight` and so enter the denominator of a mean, as
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from lossmith.algebra.parts import Bound, called
 from lossmith.algebra.rules import AsIs, Corrected, Rule
 from lossmith.calculus.evidence import body_of
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, Reweighting
-from lossmith.formula.link import link_named
+from lossmith.formula.roles import RESERVED
+from lossmith.formula.text import number_text
 
 Array = NDArray[Any]
-ClassWeight = Mapping[int, float] | Sequence[float] | str
+
+
+@dataclass(frozen=True)
+class EffectiveNumber:
+    """Class weights by the effective number of rows; `Loss.fit` makes them numbers."""
+
+    beta: float
+
+
+ClassWeight = Mapping[int, float] | Sequence[float] | str | EffectiveNumber
+NAMED: Final = re.compile(r"effective_number\((?:beta=)?([0-9.eE+-]+)\)")
+
+
+def effective_number(beta: float) -> EffectiveNumber:
+    """Class weights (1 - beta) / (1 - beta**n_k) for `Loss.reweight`: from equal (0) to balanced (towards 1).
+
+    Raises `ArgumentError` LM282 unless 0 <= beta < 1.
+    Source: Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples, arXiv:1901.05555.
+
+    >>> import lossmith as ls
+    >>> loss = ls.get("log_loss").reweight(effective_number(0.99)).fit([0] * 90 + [1] * 10)
+    >>> [(k, round(w, 3)) for k, w in loss.definition.reweighting[0].classes]
+    [(0, 0.277), (1, 1.723)]
+    """
+    if not 0 <= beta < 1:
+        raise ArgumentError("LM282", f"effective_number: beta must lie in [0, 1), got {beta!r}. Usual: 0.9 to 0.9999.")
+    return EffectiveNumber(float(beta))
+
+
+def by_column(definition: Definition, column: str, *, mask: bool = False) -> Definition:
+    """The same loss with rows weighed (or masked) by a declared column."""
+    declaration = definition.declaration
+    if not isinstance(column, str) or not column.isidentifier() or column in RESERVED or keyword.iskeyword(column):
+        raise ArgumentError("LM114", f"{column!r} cannot name a column: use another plain identifier.")
+    columns = declaration.columns if column in declaration.columns else (*declaration.columns, column)
+    row = Reweighting(column=column, mask=mask)
+    return replace(
+        definition, declaration=replace(declaration, columns=columns), reweighting=(*definition.reweighting, row)
+    )
 
 
 def reweighted(definition: Definition, class_weight: ClassWeight | None = None, by: str | None = None) -> Definition:
-    """The same loss with rows weighed by class (numbers, or "balanced" until fitted) or by a column."""
+    """The same loss with rows weighed by class (numbers, or what `fit` makes numbers of) or by a column."""
     if (class_weight is None) == (by is None):
         raise ArgumentError("LM280", f"{definition.name}: reweight takes class_weight= or by=, one of them.")
     if by is not None:
-        declaration = definition.declaration
-        columns = declaration.columns if by in declaration.columns else (*declaration.columns, by)
-        row = Reweighting(column=by)
-        return replace(
-            definition, declaration=replace(declaration, columns=columns), reweighting=(*definition.reweighting, row)
-        )
+        return by_column(called(Bound(definition), f"reweight(by={by!r})").definition, by)
     kinds = {kind for _, kind in definition.declaration.target}
     if not kinds & {"binary", "class", "simplex"} or "class" in definition.declaration.per:
         raise UnsupportedError(
@@ -42,10 +79,30 @@ def reweighted(definition: Definition, class_weight: ClassWeight | None = None, 
             f"{definition.name}: class weights need a target of classes with one weight per row. "
             'Weigh rows by a column instead: reweight(by="column").',
         )
-    row = Reweighting(None if isinstance(class_weight, str) else _pairs(definition, class_weight))
-    if isinstance(class_weight, str) and class_weight != "balanced":
-        raise ArgumentError("LM282", f'{definition.name}: class_weight is "balanced" or numbers, got "{class_weight}".')
-    return replace(definition, reweighting=(*definition.reweighting, row))
+    row = _by_class(definition, class_weight)
+    made = called(Bound(definition), f"reweight({_shown(row)})").definition
+    return replace(made, reweighting=(*definition.reweighting, row))
+
+
+def _shown(row: Reweighting) -> str:
+    if row.classes is not None:
+        return f"{{{', '.join(f'{k}: {number_text(weight)}' for k, weight in row.classes)}}}"
+    return "'balanced'" if row.beta is None else f"effective_number({number_text(row.beta)})"
+
+
+def _by_class(definition: Definition, class_weight: Any) -> Reweighting:
+    if isinstance(class_weight, str) and (found := NAMED.fullmatch(class_weight.replace(" ", ""))):
+        class_weight = effective_number(float(found[1]))
+    if isinstance(class_weight, EffectiveNumber):
+        return Reweighting(beta=class_weight.beta)
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ArgumentError(
+                "LM282",
+                f'{definition.name}: class_weight is "balanced", effective_number(beta) or numbers, got "{class_weight}".',
+            )
+        return Reweighting()
+    return Reweighting(_pairs(definition, class_weight))
 
 
 def _pairs(definition: Definition, class_weight: Any) -> tuple[tuple[int, float], ...]:
@@ -68,42 +125,61 @@ def class_shares(y: Array, n_classes: int) -> Array:
     return np.stack([1.0 - y, y], axis=1)
 
 
-def row_weights(row: Reweighting, shares: Array | None, column: ArrayLike | None, name: str) -> Array:
-    """The weight of every row under one reweighting."""
-    if row.column is not None:
-        return np.asarray(column, dtype=np.float64)
-    if row.classes is None:
-        raise ArgumentError(
-            "LM284", f"{name}: balanced class weights depend on the training set; call loss.fit(y_true) first."
-        )
-    assert shares is not None
-    table = np.ones(shares.shape[1])
-    for k, weight in row.classes:
-        if k >= len(table):
-            raise ArgumentError("LM285", f"{name}: there is a weight for class {k}, but only {len(table)} classes.")
-        table[k] = weight
-    return np.asarray(shares @ table)
+def class_table(definition: Definition, classes: int) -> Array:
+    """The weight of every class: the product of all that are given."""
+    table = np.ones(classes)
+    for row in definition.reweighting:
+        if row.column is None and row.classes is None:
+            raise ArgumentError(
+                "LM284",
+                f"{definition.name}: these class weights depend on the training set; call loss.fit(y_true) first.",
+            )
+        for k, weight in row.classes or ():
+            if k >= classes:
+                raise ArgumentError(
+                    "LM285", f"{definition.name}: there is a weight for class {k}, but only {classes} classes."
+                )
+            table[k] *= weight
+    return table
 
 
-def balanced(shares: Array, weight: Array | None) -> tuple[tuple[int, float], ...]:
-    """n / (classes · n_k), with weighted counts: every class then weighs the same in total."""
-    counts = shares.sum(axis=0) if weight is None else weight @ shares
+def class_counts(shares: Array, weight: Array | None, needed_for: str) -> Array:
+    """The (weighted) number of rows of each class; one that does not occur is refused."""
+    counts = np.asarray(shares.sum(axis=0) if weight is None else weight @ shares, dtype=np.float64)
     if not (counts > 0).all():
         missing = int(np.flatnonzero(counts == 0)[0])
-        raise ArgumentError("LM286", f"class {missing} does not occur in y_true, so balanced weights are not defined.")
-    values = counts.sum() / (len(counts) * counts)
-    return tuple((k, float(v)) for k, v in enumerate(values))
+        raise ArgumentError("LM286", f"class {missing} does not occur in y_true, so {needed_for} are not defined.")
+    return counts
+
+
+def balanced(counts: Array) -> Array:
+    """n / (classes · n_k): every class then weighs the same in total."""
+    return np.asarray(counts.sum() / (len(counts) * counts))
+
+
+def effective(counts: Array, beta: float) -> Array:
+    """(1 - beta) / (1 - beta**n_k), made to add up to the number of classes: rows of a large class repeat each other.
+
+    Source: Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples, arXiv:1901.05555, eq. 2 and 4.
+    """
+    values = (1.0 - beta) / -np.expm1(counts * np.log(beta)) if beta > 0 else np.ones_like(counts)
+    return np.asarray(values * (len(counts) / values.sum()))
 
 
 def fitted(definition: Definition, shares: Array | None, weight: Array | None) -> Definition:
-    """The definition with every "balanced" made numbers of this training set."""
-    if all(row.classes is not None or row.column is not None for row in definition.reweighting) or shares is None:
+    """The definition with all that depends on the training set made numbers of this one."""
+    open_rows = [row for row in definition.reweighting if row.classes is None and row.column is None]
+    if shares is None or not (open_rows or definition.priors == ()):
         return definition
-    rows = tuple(
-        row if row.classes is not None or row.column is not None else Reweighting(balanced(shares, weight))
-        for row in definition.reweighting
-    )
-    return replace(definition, reweighting=rows)
+    counts = class_counts(shares, weight, "balanced weights" if open_rows else "class priors")
+    rows = tuple(_fitted(row, counts) if row in open_rows else row for row in definition.reweighting)
+    priors = tuple((counts / counts.sum()).tolist()) if definition.priors == () else definition.priors
+    return replace(definition, reweighting=rows, priors=priors)
+
+
+def _fitted(row: Reweighting, counts: Array) -> Reweighting:
+    values = balanced(counts) if row.beta is None else effective(counts, row.beta)
+    return Reweighting(tuple((k, float(v)) for k, v in enumerate(values)))
 
 
 # The way back -----------------------------------------------------------------------------------------------------
@@ -127,13 +203,9 @@ def class_weights(
     (1.0, 20.0)
     """
     inside = _weights_inside(definition, parameters) if classes == 2 else (1.0,) * classes
-    rows = [row for row in definition.reweighting if row.column is None]
-    if inside is None or (len(rows) < len(definition.reweighting)):
+    if inside is None or any(row.column is not None for row in definition.reweighting):
         return None
-    table = np.asarray(inside)
-    for row in rows:
-        table = table * row_weights(row, np.eye(classes), None, definition.name)
-    return tuple(float(weight) for weight in table)
+    return tuple(float(weight) for weight in np.asarray(inside) * class_table(definition, classes))
 
 
 def _weights_inside(definition: Definition, parameters: Mapping[str, float] | None) -> tuple[float, float] | None:
@@ -146,7 +218,7 @@ def _weights_inside(definition: Definition, parameters: Mapping[str, float] | No
         return None
     raw = np.repeat(GIVEN if body.given else RAWS, 2)[:, None]
     target = np.tile([0.0, 1.0], len(raw) // 2)[:, None]
-    predicted = body.raw if body.given else link_named(body.link).inverse(body.raw)
+    predicted = body.raw if body.given else body.predicted(body.link)
     slope, p = (
         np.array([float(ball) for ball in balls[:, 0]])
         for balls in body.at([body.slope, predicted], {body.raw: raw, body.target: target})

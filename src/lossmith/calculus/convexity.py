@@ -49,7 +49,7 @@ def strictly_convex(definition: Definition, parameters: Mapping[str, float] | No
         bend, direction = body.bend
     except UnsupportedError as error:
         return Fact(False, "open", note=error.sentence)
-    leaves = _class_points(body) if is_class_kind(body) else _number_points(body)
+    leaves = class_points(body) if is_class_kind(body) else number_points(body)
     if not is_class_kind(body):
         leaves[direction] = np.ones_like(leaves[body.raw])
     found = body.at([bend], leaves)[0][:, 0]
@@ -58,17 +58,19 @@ def strictly_convex(definition: Definition, parameters: Mapping[str, float] | No
         return Fact(True, "sampled", len(found))
     against = [i for i in failed if found[i] <= 0]
     worst = (against or failed)[0]
-    return Fact(False, "refuted" if against else "open", 1, _place(body, leaves, worst))
+    return Fact(False, "refuted" if against else "open", 1, place(body, leaves, worst))
 
 
-def _number_points(body: Body) -> dict[Node, NDArray[np.float64]]:
+def number_points(body: Body) -> dict[Node, NDArray[np.float64]]:
+    """Targets and raw predictions to look at, (points, 1) each."""
     image = DOMAINS[body.image]
     raws = [z for z in RAWS if image.low < z < image.high]
     pairs = np.array(list(product(TARGETS[body.kind], raws)))
     return {body.target: pairs[:, :1], body.raw: pairs[:, 1:]}
 
 
-def _class_points(body: Body) -> dict[Node, Any]:
+def class_points(body: Body) -> dict[Node, Any]:
+    """Targets, raw predictions and directions to look at, (points, 3) each."""
     rows = np.array(CLASS_ROWS)
     if body.given:
         rows = np.array([(0.25, 0.25, 0.5), (0.01, 0.9, 0.09), (0.6, 0.3, 0.1)])
@@ -80,7 +82,8 @@ def _class_points(body: Body) -> dict[Node, Any]:
     }
 
 
-def _place(body: Body, leaves: Mapping[Node, Any], row: int) -> str:
+def place(body: Body, leaves: Mapping[Node, Any], row: int) -> str:
+    """One point in words."""
     return ", ".join(f"{leaf!r}={_shown(leaves[leaf][row])}" for leaf in (body.target, body.raw))
 
 

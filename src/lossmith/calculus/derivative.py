@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from lossmith.calculus.terms import HALF, ONE, TWO, ZERO, Maybe, minus, negate, or_zero, plus, reciprocal, times
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Axis, Node, constant, make, number_of, walk
+from lossmith.formula.roles import WEIGHT
 
 Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
 
@@ -29,7 +30,10 @@ def _power(n: Node) -> tuple[Maybe, ...]:
             return (ONE if value else None), None
         lower = base if value == 2.0 else base ** constant(value - 1.0)
         return times(exponent, lower), None
-    return times(exponent, base ** (exponent - ONE)), make("xlogy", n, base)
+    lower = times(exponent, base ** (exponent - ONE))
+    if not exponent.axes:  # 0 times infinity at the exponent 0, where the power is 1
+        lower = make("where", make("equal", exponent, ZERO), ZERO, or_zero(lower))
+    return lower, make("xlogy", n, base)
 
 
 def _where(n: Node) -> tuple[Maybe, ...]:
@@ -107,32 +111,38 @@ PARTIALS: Final[dict[str, Partials]] = {
 
 # Piecewise constant: derivative 0 where it exists, by declaration 0 elsewhere.
 FLAT: Final = frozenset(
-    {"sign", "less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "stop_gradient", "constant"}
-)
+    {"sign", "less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "stop_gradient", "constant",
+     "largest", "example_max"}
+)  # fmt: skip
 
 
-def _reverse_softmax(n: Node, adjoint: Node) -> Maybe:
-    others = make("class_others", n * adjoint)
-    return times(n, minus(times(adjoint, make("softmax_complement", n.args[0])), others))
-
-
-def _reverse_log_softmax(n: Node, adjoint: Node) -> Maybe:
-    z = n.args[0]
+def reverse_log_softmax(z: Node, adjoint: Maybe) -> Maybe:
+    """The adjoint of z from that of log_softmax(z): a p_k - p_j for k = j as 1 - p_j, without the difference."""
+    if adjoint is None:
+        return None
     own = times(adjoint, make("softmax_complement", z))
     return minus(own, times(make("softmax", z), make("class_others", adjoint)))
 
 
-def _reverse_complement(n: Node, adjoint: Node) -> Maybe:
-    return negate(_reverse_softmax(make("softmax", n.args[0]), adjoint))
-
-
-def _reverse_complement_power(n: Node, adjoint: Node) -> Maybe:
-    """d(c_k**b)/dz_j = b c_k**b p_k p_j / c_k for j != k, and -b c_k**b p_k for j = k."""
+def _power_by_log(n: Node, t: Maybe) -> Maybe:
+    """-b c**b p t / c: what may vanish with c stands above it."""
     z, exponent = n.args
-    p, complement = make("softmax", z), make("softmax_complement", z)
-    scaled = times(exponent, times(adjoint, n * p))
-    share = make("safe_divide", scaled, complement) if scaled is not None else None
-    return minus(times(p, make("class_others", share)) if share is not None else None, scaled)
+    scaled = times(exponent, times(t, n * make("softmax", z)))
+    return None if scaled is None else negate(make("safe_divide", scaled, make("softmax_complement", z)))
+
+
+# What depends on a row by its log_softmax alone: t times the partial derivative by the log_softmax of the same class. All
+# of them that stand on one row pass what they have to it together, so that terms that cancel meet before they are spread.
+BY_LOG: Final[dict[str, Callable[[Node, Maybe], Maybe]]] = {
+    "log_softmax": lambda n, t: t,
+    "softmax": lambda n, t: times(t, n),
+    "softmax_complement": lambda n, t: negate(times(t, make("softmax", n.args[0]))),
+    "softmax_complement_power": _power_by_log,
+}
+
+
+def _reverse_by_log(n: Node, adjoint: Node) -> Maybe:
+    return reverse_log_softmax(n.args[0], BY_LOG[n.op](n, adjoint))
 
 
 def _reverse_class_max(n: Node, adjoint: Node) -> Maybe:
@@ -145,10 +155,7 @@ ROW_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
     "class_sum": lambda n, adjoint: adjoint,
     "class_max": _reverse_class_max,
     "class_logsumexp": lambda n, adjoint: times(adjoint, make("softmax", n.args[0])),
-    "softmax": _reverse_softmax,
-    "log_softmax": _reverse_log_softmax,
-    "softmax_complement": _reverse_complement,
-    "softmax_complement_power": _reverse_complement_power,
+    **dict.fromkeys(BY_LOG, _reverse_by_log),
     "class_others": lambda n, adjoint: make("class_others", adjoint),
 }
 
@@ -167,8 +174,25 @@ def _reverse_mean(n: Node, adjoint: Node) -> Maybe:
     return times(adjoint, ONE / make("example_sum", ONE, attr=n.attr))
 
 
+def _reverse_count(n: Node, adjoint: Node) -> Maybe:
+    return make("safe_divide", adjoint, WEIGHT)
+
+
+def _shares(n: Node) -> tuple[Node, Node]:
+    """The exponentials below a log mean exp, relative to the largest, and their weighted sum."""
+    grown = make("exp", n.args[0] - make("example_max", n.args[0], attr=n.attr))
+    return grown, make("example_sum", grown, attr=n.attr)
+
+
+def _reverse_log_mean_exp(n: Node, adjoint: Node) -> Maybe:
+    grown, total = _shares(n)
+    return times(adjoint, grown / total)
+
+
 # Sums over examples: adjoints below them are per unit weight.
 EXAMPLE_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
+    "example_count": _reverse_count,
+    "example_log_mean_exp": _reverse_log_mean_exp,
     "example_sum": lambda n, adjoint: adjoint,
     "example_mean": _reverse_mean,
     "example_rms": _reverse_rms,
@@ -211,8 +235,16 @@ def summed_to(adjoint: Maybe, target: Node) -> Maybe:
 def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
     """One reverse pass: the adjoint of every node under the root."""
     found: dict[Node, Node] = {} if seed is None else {root: seed}
+    by_log: dict[Node, Maybe] = {}
     for node in reversed(walk(root)):
-        if node not in found or not node.args:
+        spread = reverse_log_softmax(node, by_log.get(node))
+        total = plus(found.get(node), spread)
+        if total is None:
+            continue
+        found[node] = total
+        if node.op in BY_LOG:
+            row = node.args[0]
+            by_log[row] = plus(by_log.get(row), BY_LOG[node.op](node, total))
             continue
         for argument, passed in zip(node.args, argument_adjoints(node, found[node]), strict=True):
             total = plus(found.get(argument), summed_to(passed, argument))
@@ -237,22 +269,18 @@ def _row_tangent(n: Node, t: Node) -> Maybe:
         chosen = make("where", make("equal", z, n), ONE, ZERO)
         return make("class_sum", chosen * t) / make("class_sum", chosen)
     p = make("softmax", z)
-    centred = minus(t, make("class_sum", p * t))
-    factor: dict[str, Callable[[], Maybe]] = {
-        "class_logsumexp": lambda: make("class_sum", p * t),
-        "log_softmax": lambda: centred,
-        "softmax": lambda: times(p, centred),
-        "softmax_complement": lambda: negate(times(p, centred)),
-        "softmax_complement_power": lambda: negate(
-            make("safe_divide", n.args[1] * n * p * or_zero(centred), make("softmax_complement", z))
-        ),
-    }
-    return factor[n.op]()
+    if n.op == "class_logsumexp":
+        return make("class_sum", p * t)
+    centred = minus(times(t, make("softmax_complement", z)), make("class_others", p * t))
+    return BY_LOG[n.op](n, centred)
 
 
 def _example_tangent(n: Node, t: Node) -> Maybe:
     if n.op == "example_rms":
         return make("example_mean", or_zero(times(t, _over_rms(n))), attr=n.attr)
+    if n.op == "example_log_mean_exp":
+        grown, total = _shares(n)
+        return make("example_sum", or_zero(times(grown, t)), attr=n.attr) / total
     return make(n.op, t, attr=n.attr)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.calculus.derivative import EXAMPLE_REVERSE, FLAT, PARTIALS, ROW_REVERSE, axis_size
-from lossmith.calculus.terms import ONE, Maybe, negate, or_zero, plus, times
+from lossmith.calculus.derivative import BY_LOG, EXAMPLE_REVERSE, FLAT, PARTIALS, ROW_REVERSE, axis_size
+from lossmith.calculus.terms import ONE, Maybe, minus, negate, or_zero, plus, times
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Axis, Node, make, walk
 from lossmith.formula.roles import WEIGHT
@@ -25,7 +25,6 @@ OWN_SLOPE: Final[dict[str, Callable[[Node], Maybe]]] = {
     "log_softmax": lambda n: make("softmax_complement", n.args[0]),
     "softmax_complement": lambda n: negate(make("softmax", n.args[0]) * n),
     "softmax_complement_power": lambda n: negate(times(n.args[1], n * make("softmax", n.args[0]))),
-    "class_others": lambda n: None,
 }
 
 # The same operations by sums over the classes, for arguments that are themselves coupled.
@@ -34,7 +33,6 @@ PLAIN: Final[dict[str, Callable[[Node], Node]]] = {
     "log_softmax": lambda n: n.args[0] - make("class_logsumexp", n.args[0]),
     "softmax_complement": lambda n: ONE - make("exp", n.args[0] - make("class_logsumexp", n.args[0])),
     "softmax_complement_power": lambda n: make("softmax_complement", n.args[0]) ** n.args[1],
-    "class_others": lambda n: make("class_sum", n.args[0]) - n.args[0],
 }
 
 
@@ -89,7 +87,28 @@ class _Diagonal:
             if not self.elementwise(node.args[0]):
                 return self.own(PLAIN[node.op](node))
             return times(OWN_SLOPE[node.op](node), self.own(node.args[0]))
+        if node.op == "class_others":
+            return self.others(ONE, node.args[0])
         return self._into(ONE, node, frozenset())
+
+    def others(self, weight: Maybe, node: Node) -> Maybe:
+        """Sum over the other classes of weight times the derivative of the node there by the own element.
+
+        What is summed has no part of its own class in it, which would cancel where it is large.
+        """
+        if weight is None or self.elementwise(node):
+            return None
+        if "class" not in node.axes:
+            return times(_over_others(weight), self.own(node))
+        if node.op in PARTIALS:
+            total: Maybe = None
+            for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
+                total = plus(total, self.others(times(weight, partial), argument))
+            return total
+        if node.op in BY_LOG and self.elementwise(node.args[0]):
+            spread = _over_others(or_zero(BY_LOG[node.op](node, weight)))
+            return negate(times(make("softmax", node.args[0]), times(spread, self.own(node.args[0]))))
+        return minus(self.summed(weight, node, frozenset({"class"})), times(weight, self.own(node)))
 
     def summed(self, weight: Maybe, node: Node, axes: frozenset[Axis]) -> Maybe:
         """Sum over `axes` of weight times the derivative of the node by the own element; other axes are the own ones."""
@@ -116,6 +135,9 @@ class _Diagonal:
             for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
                 total = plus(total, self.summed(times(weight, partial), argument, axes))
             return total
+        if node.op == "class_others":
+            inside = make("class_others", weight) if "class" in axes else weight
+            return self.summed(inside, node.args[0] if "class" in axes else _as_difference(node), axes)
         if node.op in OWN_SLOPE:
             if "class" in axes:
                 return self.summed(ROW_REVERSE[node.op](node, weight), node.args[0], axes)
@@ -149,6 +171,15 @@ class _Diagonal:
                 "LM302",
                 f"the diagonal hessian of this formula couples two {axis} indices; use hvp, which is exact for it.",
             )
+
+
+def _over_others(weight: Node) -> Node:
+    """The sum of a weight over the other classes."""
+    return make("class_others", weight) if "class" in weight.axes else or_zero(times(weight, axis_size("class") - ONE))
+
+
+def _as_difference(node: Node) -> Node:
+    return make("class_sum", node.args[0]) - node.args[0]
 
 
 def _sum_over(weight: Maybe, axis: Axis, node: Node) -> Maybe:

@@ -6,6 +6,7 @@ rigorous balls at chosen points.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.calculus.additivity import Additive, additive_part
+from lossmith.calculus.additivity import TOTAL, Additive, additive_part
 from lossmith.calculus.derivative import gradient, tangent
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, bound, resolved
@@ -54,7 +55,10 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """The formula of one example: `node` over the leaves `target` and `raw`, with values for everything else."""
+    """The formula of one example: `node` over the leaves `target` and `raw`, with values for everything else.
+
+    `read` is what is read off a raw prediction before the link.
+    """
 
     node: Node
     target: Node
@@ -63,6 +67,11 @@ class Body:
     link: str
     given: bool
     fixed: Mapping[Node, float]
+    read: Node
+
+    def predicted(self, link: str) -> Node:
+        """The prediction through this link."""
+        return link_named(link).inverse(self.read)
 
     @property
     def row_wise(self) -> bool:
@@ -103,7 +112,7 @@ def increasing_part(root: Node) -> Additive | None:
     if root.op in ("sqrt", "log", "exp", "log1p", "expm1") and "class" not in root.axes:
         return increasing_part(root.args[0])
     if root.op == "example_rms":
-        return Additive(root.args[0] ** 2, "example_mean")
+        return Additive(root.args[0] ** 2, TOTAL)
     return example_part(root)
 
 
@@ -119,6 +128,8 @@ def body_of(
         return "several target columns"
     if declaration.heads:
         return "several heads"
+    if definition.priors == () or (definition.priors and "class" in definition.roles.log_prior.axes):
+        return "it depends on the shares of classes"
     part = part_of(resolved(definition))
     if part is None:
         return "not a sum over the examples"
@@ -132,10 +143,14 @@ def body_of(
     leaves = [leaf for leaf in symbols(node) if repr(leaf) in values]
     fixed = {leaf: values[repr(leaf)] for leaf in leaves}
     fixed |= dict.fromkeys(symbols(node, role="column"), 1.75)
+    if definition.priors:
+        fixed[definition.roles.log_prior] = math.log(definition.priors[1] / definition.priors[0])
     name, kind = declaration.target[0]
     roles = definition.roles
     link = declaration.link or "identity"
-    return Body(node, roles.leaves[name], roles.raw[0], kind, link, declaration.on == "probability", fixed)
+    read = roles.raw[0] if definition.reading is None else definition.reading
+    fixed |= {leaf: values[repr(leaf)] for leaf in symbols(read, role="parameter")}
+    return Body(node, roles.leaves[name], roles.raw[0], kind, link, declaration.on == "probability", fixed, read)
 
 
 def is_class_kind(body: Body) -> bool:

@@ -6,12 +6,12 @@ Comes in: a definition and parameter values. Goes out: `Facts`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossmith.calculus.additivity import additive_part
 from lossmith.calculus.convexity import smooth, strictly_convex
 from lossmith.calculus.evidence import Fact
-from lossmith.calculus.functional import Functional, functional
+from lossmith.calculus.functional import UNNAMED, Functional, functional
 from lossmith.calculus.kinks import Kink, kinks
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.node import walk
@@ -47,11 +47,24 @@ def facts(definition: Definition, parameters: Mapping[str, float] | None = None)
     return Facts(
         additive=additive(definition),
         shape=shape(definition),
-        functional=functional(definition, parameters),
+        functional=weighed(functional(definition, parameters), definition),
         smooth=smooth(definition, parameters),
         strictly_convex=strictly_convex(definition, parameters),
         kinks=kinks(resolved(definition)),
     )
+
+
+def weighed(found: Fact[Functional], definition: Definition) -> Fact[Functional]:
+    """What is estimated when rows are weighed by their class: the same of a population with other shares."""
+    if not definition.weighs_classes:
+        return found
+    table: dict[int, float] = {}
+    for row in definition.reweighting:
+        if row.column is None and row.classes is None:
+            return Fact(UNNAMED, "open", note="the class weights are not fitted yet")
+        table.update({k: table.get(k, 1.0) * weight for k, weight in row.classes or ()})
+    pairs = tuple(sorted(table.items()))
+    return found if set(table.values()) <= {1.0} else replace(found, value=replace(found.value, weights=pairs))
 
 
 def additive(definition: Definition) -> Fact[bool]:
@@ -59,7 +72,8 @@ def additive(definition: Definition) -> Fact[bool]:
     part = additive_part(resolved(definition))
     if part is None:
         return Fact(False, "proved", note="the sums over examples go through a further formula")
-    return Fact(True, "proved", note=f"a {'mean' if part.is_mean else 'sum'} over the examples")
+    kind = "mean" if part.is_mean else "sum"
+    return Fact(True, "proved", note=f"a {kind} over the examples")
 
 
 def shape(definition: Definition) -> Fact[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from lossmith.calculus.evidence import PRECISION, Balls, Body, Fact, body_of, increasing_part, is_class_kind, vanishes
 from lossmith.formula.definition import Definition
-from lossmith.formula.link import LINKS, link_named
+from lossmith.formula.link import LINKS
 from lossmith.interpret import BALLS, interpret
 from lossmith.numerics.interval import DOMAINS, Interval
 
@@ -30,11 +30,15 @@ NOT_NAMED: Final = "not named yet"
 
 @dataclass(frozen=True)
 class Functional:
-    """The name, the level of a quantile or expectile, and the link under which the model estimates it."""
+    """The name, the level of a quantile or expectile, and the link under which the model estimates it.
+
+    `weights`: (class, weight) pairs by which a probability is distorted.
+    """
 
     name: str
     level: float | None = None
     through: str = ""
+    weights: tuple[tuple[int, float], ...] = ()
 
     @property
     def text(self) -> str:
@@ -45,7 +49,9 @@ class Functional:
         """
         level = "" if self.level is None else f" {self.level:.6g}"
         through = f" (of the raw prediction through {self.through})" if self.through else ""
-        return f"{self.name}{level}{through}"
+        pairs = ", ".join(f"{k}: {weight:.6g}" for k, weight in self.weights)
+        weighed = f" as if classes weighed {{{pairs}}}" if pairs else ""
+        return f"{self.name}{level}{through}{weighed}"
 
 
 UNNAMED: Final = Functional(NOT_NAMED)
@@ -88,7 +94,7 @@ def _other_links(body: Body) -> Iterator[str]:
 
 
 def _predictions(body: Body, link: str, raw: Balls) -> Balls:
-    return interpret([link_named(link).inverse(body.raw)], {body.raw: raw}, BALLS(PRECISION))[0]
+    return interpret([body.predicted(link)], {**body.fixed, body.raw: raw}, BALLS(PRECISION))[0]
 
 
 def _inside(body: Body, link: str, domain: Interval) -> Iterator[tuple[float, Any]]:

@@ -6,9 +6,11 @@ Comes in: nothing. Goes out: one `Definition` for each loss. Targets between 0 a
 from __future__ import annotations
 
 from lossmith import maths as ls
+from lossmith.algebra.parts import Bound
+from lossmith.algebra.terms import modulate, weigh_outcomes
+from lossmith.catalogue.entry import described
 from lossmith.formula.node import Node
 from lossmith.formula.trace import define
-from lossmith.numerics.interval import NONNEGATIVE, Interval
 
 _FOCAL = "Lin, Goyal, Girshick, He and Dollar (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002"
 
@@ -51,8 +53,9 @@ def brier(y: Node, p: Node) -> Node:
     return (y - p) ** 2
 
 
-@define(target="binary", link="sigmoid", domain={"gamma": NONNEGATIVE}, source=f"{_FOCAL}, eq. 4")
-def focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
+focal = described(
+    modulate(Bound(binary_cross_entropy), 2.0),
+    "focal",
     """Log loss in which rows that are already right count less, by (1 - probability of the truth) ** gamma.
 
     Domain: y is 0 or 1, or a probability; any finite raw prediction; gamma >= 0, whole or not.
@@ -62,18 +65,14 @@ def focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
     >>> import lossmith as ls
     >>> round(ls.get("focal", gamma=2.0).value([1.0], [0.0]) / ls.get("bce").value([1.0], [0.0]), 12)
     0.25
-    """
-    return -y * (1 - p) ** gamma * ls.log(p) - (1 - y) * p**gamma * ls.log(1 - p)
-
-
-@define(
-    target="binary",
-    link="sigmoid",
-    name="focal",
-    domain={"gamma": NONNEGATIVE, "alpha": Interval(0.0, 1.0, low_open=False, high_open=False)},
-    source=f"{_FOCAL}, eq. 5",
+    """,
+    f"{_FOCAL}, eq. 4",
 )
-def weighted_focal(y: Node, p: Node, gamma: float = 2.0, alpha: float = 0.25) -> Node:
+
+
+weighted_focal = described(
+    weigh_outcomes(modulate(Bound(binary_cross_entropy), 2.0), "alpha", 0.25),
+    "focal",
     """Focal loss in which the outcome 1 weighs `alpha` and the outcome 0 weighs `1 - alpha`.
 
     Domain: y is 0 or 1, or a probability; any finite raw prediction; gamma >= 0; 0 <= alpha <= 1.
@@ -83,7 +82,6 @@ def weighted_focal(y: Node, p: Node, gamma: float = 2.0, alpha: float = 0.25) ->
     >>> import lossmith as ls
     >>> round(ls.get("focal", alpha=0.25).value([1.0], [0.0]) / ls.get("focal").value([1.0], [0.0]), 12)
     0.25
-    """
-    missed = -y * (1 - p) ** gamma * ls.log(p)
-    false_alarm = -(1 - y) * p**gamma * ls.log(1 - p)
-    return alpha * missed + (1 - alpha) * false_alarm
+    """,
+    f"{_FOCAL}, eq. 5",
+)

@@ -7,9 +7,12 @@ The target is a class number, a one-hot row or a row of probabilities.
 from __future__ import annotations
 
 from lossmith import maths as ls
+from lossmith.algebra.parts import Bound
+from lossmith.algebra.targets import smooth
+from lossmith.algebra.terms import modulate
+from lossmith.catalogue.entry import described
 from lossmith.formula.node import Node
 from lossmith.formula.trace import define
-from lossmith.numerics.interval import NONNEGATIVE, Interval
 
 
 @define(
@@ -31,13 +34,9 @@ def cross_entropy(y: Node, p: Node) -> Node:
     return -ls.over_classes(y * ls.log(p))
 
 
-@define(
-    target="class",
-    link="softmax",
-    domain={"epsilon": Interval(0.0, 1.0, low_open=False)},
-    source="Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7",
-)
-def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node:
+label_smoothed_cross_entropy = described(
+    smooth(Bound(cross_entropy), 0.1),
+    "label_smoothed_cross_entropy",
     """Cross entropy against the target mixed with `epsilon` of the uniform distribution.
 
     Domain: as cross entropy; 0 <= epsilon < 1.
@@ -47,17 +46,14 @@ def label_smoothed_cross_entropy(y: Node, p: Node, epsilon: float = 0.1) -> Node
     >>> import lossmith as ls
     >>> round(ls.get("label_smoothed_cross_entropy", epsilon=0.3).value([0], [[0.0, 0.0]]), 12)
     0.69314718056
-    """
-    return -ls.over_classes(((1 - epsilon) * y + epsilon / ls.class_count()) * ls.log(p))
-
-
-@define(
-    target="class",
-    link="softmax",
-    domain={"gamma": NONNEGATIVE},
-    source="Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, eq. 4, with softmax",
+    """,
+    "Szegedy et al. (2016), Rethinking the Inception Architecture, arXiv:1512.00567, section 7",
 )
-def softmax_focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
+
+
+softmax_focal = described(
+    modulate(Bound(cross_entropy), 2.0),
+    "softmax_focal",
     """Cross entropy in which rows that are already right count less, by (1 - probability of the truth) ** gamma.
 
     Domain: as cross entropy; gamma >= 0, whole or not.
@@ -67,5 +63,6 @@ def softmax_focal(y: Node, p: Node, gamma: float = 2.0) -> Node:
     >>> import lossmith as ls
     >>> round(ls.get("softmax_focal", gamma=1.0).value([0], [[0.0, 0.0]]), 12)
     0.34657359028
-    """
-    return -ls.over_classes(y * (1 - p) ** gamma * ls.log(p))
+    """,
+    "Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, eq. 4, with softmax",
+)

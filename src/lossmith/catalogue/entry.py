@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from inspect import cleandoc
 
+from lossmith.algebra.parts import Bound
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
@@ -28,6 +30,17 @@ class Entry:
     def name(self) -> str:
         """The name that `lossmith.get` takes."""
         return self.definition.name
+
+
+def described(made: Bound, name: str, summary: str, source: str) -> Definition:
+    """A shipped loss that is made from another by a combinator, under its own name.
+
+    >>> from lossmith.algebra.targets import smooth
+    >>> from lossmith.catalogue import find
+    >>> described(smooth(Bound(find("bce")), 0.1), "smoothed", "Smoothed log loss.", "Szegedy et al. (2016)").name
+    'smoothed'
+    """
+    return replace(made.definition, name=name, summary=cleandoc(summary), source=source)
 
 
 def on_probability(definition: Definition) -> Definition:

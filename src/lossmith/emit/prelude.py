@@ -26,6 +26,71 @@ def _axis_mean(x: Any, axis: str) -> Any:
     return np.divide(total, float(x.shape[1 if axis == "class" else 0]))
 
 
+def _greatest(x: Any, n: Any) -> Any:
+    return np.max(np.atleast_2d(x), axis=0, keepdims=True, initial=-np.inf)
+
+
+def _log_total(x: Any, n: Any) -> Any:
+    x = np.broadcast_to(np.atleast_2d(x), (n, np.atleast_2d(x).shape[1]))
+    top = np.max(x, axis=0, keepdims=True, initial=-np.inf)
+    finite = np.where(np.isfinite(top), top, 0.0)
+    return np.where(np.isfinite(top), finite + np.log(np.sum(np.exp(x - finite), axis=0, keepdims=True)), top)
+
+
+def _border(score: Any, mass: Any, amount: Any) -> Any:
+    """The score from which on `amount` of mass is chosen, NaN first, and the share of what is just there: by halving."""
+    unknown = np.isnan(score)
+    lost = np.sum(mass[unknown])
+    if lost > 0 and amount <= lost:
+        return np.nan, max(amount / lost, 0.0)
+    s, m, left = score[~unknown], mass[~unknown], amount - lost
+    if left <= 0 or not len(s):
+        return np.inf, 0.0
+    if left >= np.sum(m):
+        return np.min(s), 1.0
+    while True:
+        pivot = np.partition(s, len(s) // 2)[len(s) // 2]
+        above, there = s > pivot, s == pivot
+        more, held = np.sum(m[above]), np.sum(m[there])
+        if left <= more and above.any():
+            s, m = s[above], m[above]
+        elif left <= more + held or not (s < pivot).any():
+            return pivot, min(max((left - more) / held, 0.0), 1.0)
+        else:
+            left -= more + held
+            s, m = s[s < pivot], m[s < pivot]
+
+
+def _chosen(score: Any, border: Any, share: Any, among: Any) -> Any:
+    """The share of each example, from the border alone."""
+    above = (score > border) | (np.isnan(score) & ~np.isnan(border))
+    there = (score == border) | (np.isnan(score) & np.isnan(border))
+    return np.where(above, 1.0, np.where(there, share, 0.0)) * among
+
+
+def _largest(score: Any, amount: Any, among: Any, weight: Any, groups: Any) -> Any:
+    """The share of each example among the `amount` of weight with the largest scores; equal ones at the border share."""
+    score, among, weight = (np.asarray(x, dtype=np.float64).reshape(-1) for x in (score, among, weight))
+    n = max(len(score), len(among), len(weight))
+    score, among, weight = np.broadcast_to(score, n), np.broadcast_to(among, n), np.broadcast_to(weight, n)
+    mass = np.where(weight == 0, 0.0, among * weight)
+    amount = np.asarray(amount, dtype=np.float64).reshape(-1)
+    border, share = np.full((2, 1 if groups is None else np.max(groups, initial=-1) + 1), 0.0)
+    if groups is None:
+        border[0], share[0] = _border(score[mass != 0], mass[mass != 0], amount[0])
+        chosen = _chosen(score, border[0], share[0], among)
+    else:
+        rows = np.flatnonzero(mass != 0)
+        rows = rows[np.argsort(groups[rows], kind="stable")]
+        ends = np.searchsorted(groups[rows], np.arange(len(border) + 1))
+        wanted = np.broadcast_to(amount, len(border))
+        for g in range(len(border)):
+            part = rows[ends[g] : ends[g + 1]]
+            border[g], share[g] = _border(score[part], mass[part], wanted[g])
+        chosen = _chosen(score, border[groups], share[groups], among)
+    return np.where(mass == 0, 0.0, chosen).reshape(-1, 1)
+
+
 def _exp_muladd(a: Any, b: Any, c: Any) -> Any:
     """exp(a * b + c) with the product kept in two words (Dekker 1971), so that its rounding does not grow."""
     hi = np.multiply(a, b)

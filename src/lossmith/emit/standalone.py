@@ -10,13 +10,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
+from lossmith.calculus.additivity import Additive
 from lossmith.emit import prelude
+from lossmith.emit.rows_text import data_inputs, data_lines, stage_lines
 from lossmith.emit.to_numpy import statements
-from lossmith.formula.definition import Definition
-from lossmith.formula.link import link_named
-from lossmith.formula.node import Node, make, make_from, rebuild, symbols, walk
+from lossmith.errors import UnsupportedError
+from lossmith.formula.definition import Definition, linked
+from lossmith.formula.node import Node, make, make_from, rebuild, symbols
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
-from lossmith.kernel.schedule import ONE, select_present, weighed
+from lossmith.kernel.measure import chooses_per_group
+from lossmith.kernel.schedule import ONE, TERMS, select_present, term
 from lossmith.stable.forms import in_plain_operations
 
 HEAD = '''"""{title} as plain NumPy: generated, standalone.
@@ -52,20 +55,23 @@ def _classes(y, k):
 def numpy_source(
     definition: Definition,
     value: Node,
-    per_example: Node | None,
+    additive: Additive | None,
     gradient: Sequence[Node],
     hessian: Sequence[Node],
     parameters: Mapping[str, float],
 ) -> str:
-    """The text of the module."""
+    """The text of the module; `additive` is the value as a sum over rows, if it is one."""
+    if chooses_per_group(definition):
+        raise UnsupportedError(
+            "LM316", f"{definition.name}: the standalone source knows no groups, and this loss chooses rows in each."
+        )
     scale = None
     outputs: dict[str, tuple[Node, ...]] = {"value": (value,)}
-    if per_example is not None:
-        weighted = (per_example, *gradient, *hessian)
-        outputs["per_example"] = (_present(weighted[0]),)
+    if additive is not None:
+        outputs["per_example"] = (_present(additive.term),)
         outputs["per_example_gradient"] = tuple(_present(g) for g in gradient)
         outputs["gradient_and_hessian"] = tuple(_present(n) for n in (*gradient, *hessian))
-        scale = ONE / make("example_sum", ONE) if any(n.op == "example_mean" for n in walk(value)) else None
+        scale = None if additive.denominator is ONE else ONE / additive.denominator
     outputs["gradient"] = tuple(_present(g if scale is None else scale * g) for g in gradient)
     functions = [_function(definition, name, nodes, parameters) for name, nodes in outputs.items()]
     text = inspect.getsource(prelude).split("import numpy as np\n", 1)[1].replace(": Any", "").replace(" -> Any", "")
@@ -75,7 +81,7 @@ def numpy_source(
             text.replace(": str", ""),
             HELPERS,
             *functions,
-            _predict(definition),
+            _predict(definition, parameters),
         ]
     )
 
@@ -92,9 +98,8 @@ def _weighted_sums(root: Node) -> Node:
     """Write the weight into every sum, as the kernels do."""
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
-        if node.op == "example_sum":
-            return make("example_sum", weighed(args[0], WEIGHT), attr=node.attr)
-        return make_from(node.op, args, node.attr)
+        same = make_from(node.op, args, node.attr)
+        return make(node.op, term(same, WEIGHT), attr=node.attr) if node.op in TERMS else same
 
     return rebuild(root, change)
 
@@ -107,12 +112,18 @@ def _function(definition: Definition, name: str, nodes: Sequence[Node], paramete
     inputs: dict[Node, str] = {leaves[n]: f"y_{n}" for n in targets}
     inputs |= {leaves[n]: f"c_{n}" for n in columns}
     inputs |= {raw: f"z{j}" for j, raw in enumerate(definition.roles.raw)}
-    inputs |= {WEIGHT: "w"} | {p: f"p_{p!r}" for p in symbols(*roots, role="parameter")}
+    inputs |= {WEIGHT: "w"} | data_inputs(definition) | {p: f"p_{p!r}" for p in symbols(*roots, role="parameter")}
     lines, names = statements(inputs, roots)
     numbers = "".join(f", p_{key}={number!r}" for key, number in parameters.items())
     extra = "".join(f", c_{n}" for n in columns)
     head = f"def {name}(y_true, raw_prediction{extra}, sample_weight=None{numbers}):"
-    body = [*_unpack(definition), 'with np.errstate(all="ignore"):', *(f"    {line}" for line in lines)]
+    body = [
+        *_unpack(definition),
+        *stage_lines(definition),
+        *data_lines(definition),
+        'with np.errstate(all="ignore"):',
+        *(f"    {line}" for line in lines),
+    ]
     return "\n".join(
         [
             head,
@@ -154,12 +165,14 @@ def _returned(definition: Definition, name: str, found: list[str]) -> str:
     return f"return {', '.join(results)}"
 
 
-def _predict(definition: Definition) -> str:
+def _predict(definition: Definition, parameters: Mapping[str, float]) -> str:
     """The inverse link of every raw prediction."""
     blocks = []
-    for j, (_, raw, link) in enumerate(definition.roles.linked):
-        node = in_plain_operations(link_named(link).inverse(raw))
-        lines, names = statements({raw: f"z{j}"}, [node], prefix=f"q{j}_")
+    numbers: dict[Node, str] = {}
+    for j, (p, raw, _) in enumerate(definition.roles.linked):
+        node = in_plain_operations(linked(definition)[p])
+        numbers |= {leaf: f"p_{leaf!r}" for leaf in symbols(node, role="parameter")}
+        lines, names = statements({raw: f"z{j}", **numbers}, [node], prefix=f"q{j}_")
         blocks.append((lines, names[node]))
     lines = [line for block, _ in blocks for line in block]
     heads = definition.declaration.heads
@@ -167,4 +180,5 @@ def _predict(definition: Definition) -> str:
     result = f"np.concatenate([{', '.join(name for _, name in blocks)}], axis=1).reshape(raw.shape)"
     body = ["raw = np.asarray(raw_prediction, dtype=np.float64)", *first, "n_classes = z0.shape[1]",
             'with np.errstate(all="ignore"):', *(f"    {line}" for line in (lines or ["pass"])), f"return {result}"]  # fmt: skip
-    return "\n".join(["def predict(raw_prediction):", *(f"    {line}" for line in body), ""])
+    given = "".join(f", p_{leaf!r}={parameters[repr(leaf)]!r}" for leaf in numbers)
+    return "\n".join([f"def predict(raw_prediction{given}):", *(f"    {line}" for line in body), ""])

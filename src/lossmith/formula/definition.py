@@ -26,7 +26,8 @@ from lossmith.formula.node import (
     symbols,
     walk,
 )
-from lossmith.formula.roles import WEIGHT, Declaration, Roles, roles
+from lossmith.formula.outcomes import smoothed
+from lossmith.formula.roles import EXAMPLE_SHARE, WEIGHT, Declaration, Roles, roles
 from lossmith.numerics.interval import Interval
 
 
@@ -43,16 +44,25 @@ class Parameter:
 class Reweighting:
     """A weight of rows by their class or by a column, on top of `sample_weight`; it enters denominators as well.
 
-    `classes`: (class, weight) pairs; None with `column` None means "balanced", which `Loss.fit` makes numbers of.
+    `classes`: (class, weight) pairs; None with `column` None means weights that `Loss.fit` makes numbers of: by the
+    effective number of rows if there is a `beta`, else balanced. A `mask` column holds yes and no only.
     """
 
     classes: tuple[tuple[int, float], ...] | None = None
     column: str | None = None
+    beta: float | None = None
+    mask: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """A loss as data: everything else (derivatives, kernels, facts, adapters) is derived from this record."""
+    """A loss as data: everything else (derivatives, kernels, facts, adapters) is derived from this record.
+
+    Beside the formula there are stages, applied to the rows in this order, however a design was put together:
+    `ignored` targets are absent; `smoothing` names parameters by which targets are smoothed; `reweighting` weighs rows;
+    `priors` are shares of classes whose logarithm is the leaf `log_prior` (empty: `Loss.fit` finds them); `reading` is
+    what is read off a raw prediction before the link, as a formula of z. `empty` says what a loss without rows is.
+    """
 
     name: str
     formula: Node
@@ -61,6 +71,10 @@ class Definition:
     source: str = ""
     summary: str = ""
     reweighting: tuple[Reweighting, ...] = ()
+    smoothing: tuple[str, ...] = ()
+    ignored: tuple[int, ...] = ()
+    priors: tuple[float, ...] | None = None
+    reading: Node | None = None
     empty: str = "zero"
 
     @property
@@ -69,9 +83,30 @@ class Definition:
         return roles(self.declaration)
 
     @property
+    def weighs_classes(self) -> bool:
+        """Whether rows are weighed by their class."""
+        return any(row.column is None for row in self.reweighting)
+
+    @property
+    def row_weights(self) -> tuple[Reweighting, ...]:
+        """The weights by column alone."""
+        return tuple(row for row in self.reweighting if row.column is not None)
+
+    @property
+    def written(self) -> Node:
+        """The formula with the smoothing in it, where that can stand in a formula: unless classes are weighed after it."""
+        formula = self.formula
+        for name in () if self.weighs_classes else self.smoothing:
+            formula = smoothed(formula, self.roles.leaves[self.declaration.target[0][0]], symbol(name, "parameter"))
+        return formula
+
+    @property
     def formula_hash(self) -> str:
-        """Hash of the formula and declaration, without parameter values: kernels are keyed by it."""
-        text = f"{fingerprint(self.formula)}|{self.declaration!r}|{self.empty}"
+        """Hash of the formula, its stages and declaration, without parameter values: kernels are keyed by it."""
+        roots = [self.written] if self.reading is None else [self.written, self.reading]
+        stages = f"{self.smoothing if self.weighs_classes else ()}|{self.ignored}|{self.priors}"
+        text = f"{fingerprint(*roots)}|{self.declaration!r}|{self.empty}"
+        text += "" if stages == "()|()|None" else stages
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -79,6 +114,7 @@ def check_definition(definition: Definition) -> Definition:
     """Refuse formulas that mean nothing: unknown leaves, a class axis left over, no raw prediction."""
     leaves = definition.roles.leaves
     known = [*leaves.values(), *(symbol(p.name, "parameter") for p in definition.parameters), WEIGHT]
+    known += [definition.roles.log_prior, EXAMPLE_SHARE]
     for leaf in symbols(definition.formula):
         name = repr(leaf)
         if among(leaf, known):
@@ -125,8 +161,7 @@ def _check_axes(definition: Definition) -> None:
 @lru_cache(maxsize=512)
 def resolved(definition: Definition) -> Node:
     """The full formula over raw predictions: what the numbers of a loss are computed from."""
-    links = {p: link_named(link).inverse(z) for p, z, link in definition.roles.linked}
-    formula = substitute(definition.formula, links)
+    formula = substitute(definition.written, linked(definition))
     if "example" in formula.axes or not sums_examples(formula):
         formula = make("example_mean", formula)
     formula = _with_groups(formula, definition.declaration.per)
@@ -136,9 +171,17 @@ def resolved(definition: Definition) -> Node:
     return formula
 
 
+def linked(definition: Definition) -> dict[Node, Node]:
+    """What stands for each prediction, and for a raw prediction of which something else is read, in raw predictions."""
+    if definition.reading is None:
+        return {p: link_named(link).inverse(z) for p, z, link in definition.roles.linked}
+    ((p, z, link),) = definition.roles.linked
+    return {p: link_named(link).inverse(definition.reading), z: definition.reading}
+
+
 def sums_examples(formula: Node) -> bool:
-    """Whether a sum or mean over the examples stands in the formula."""
-    return any(OPERATIONS[n.op].reduces == "example" for n in walk(formula))
+    """Whether a sum or mean over the examples, or a choice between them, stands in the formula."""
+    return any(OPERATIONS[n.op].joins_examples for n in walk(formula))
 
 
 def _with_groups(formula: Node, per: tuple[str, ...]) -> Node:

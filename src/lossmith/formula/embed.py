@@ -38,7 +38,7 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
     pairs = zip(definition.parameters, numbers, strict=True)
     replacements = {symbol(parameter.name, "parameter"): constant(number) for parameter, number in pairs}
     leaves = roles(outer).leaves
-    own, used = definition.declaration, symbols(definition.formula)
+    own, used = definition.declaration, symbols(definition.written)
     if own.has_classes and not outer.has_classes:
         raise FormulaError("LM129", f'{definition.name} works on classes; declare per="class" or a target of classes.')
     if own.on != outer.on:
@@ -53,4 +53,8 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
         replacements[definition.roles.leaves["p"]] = link_named(own.link).inverse(leaves["z"])
     elif own.heads and own.heads != outer.heads:
         raise FormulaError("LM129", f"{definition.name} has the heads {dict(own.heads)}; declare the same here.")
-    return substitute(definition.formula, replacements)
+    if definition.reading is not None:
+        read = substitute(definition.reading, {**replacements, definition.roles.leaves["z"]: leaves["z"]})
+        replacements[definition.roles.leaves["z"]] = read
+        replacements[definition.roles.leaves["p"]] = link_named(own.link).inverse(read)
+    return substitute(definition.written, replacements)

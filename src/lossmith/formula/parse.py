@@ -101,6 +101,14 @@ def parse(
     return check_definition(Definition(title, formula, declaration, declared, source or ""))
 
 
+def parse_expression(text: str, names: Mapping[str, Node], vocabulary: Mapping[str, Word]) -> Node:
+    """A bare expression of given names, read as a formula is."""
+    line = scan(text)
+    declaration = declare("real")
+    reading = _Reading(line, line.lstrip(), declaration, names, vocabulary, {})
+    return _formula(_tree(line, line.lstrip()), reading)
+
+
 def _named(tree: ast.expr) -> set[str]:
     return {vertex.id for vertex in ast.walk(tree) if isinstance(vertex, ast.Name)}
 
@@ -307,8 +315,9 @@ def _call_parts(vertex: ast.Call, reading: _Reading) -> list[ast.expr]:
 def _check_call(vertex: ast.Call, name: str, reading: _Reading) -> None:
     if vertex.keywords:
         reading.refuse("LM133", vertex.keywords[0].value, f"{name} takes its arguments by position, without names.")
-    expected = list(inspect.signature(reading.vocabulary[name]).parameters)
-    if len(vertex.args) != len(expected):
+    expected = inspect.signature(reading.vocabulary[name]).parameters
+    needed = [key for key, parameter in expected.items() if parameter.default is inspect.Parameter.empty]
+    if not len(needed) <= len(vertex.args) <= len(expected):
         wanted = f"{name}({', '.join(expected)})"
         reading.refuse("LM135", vertex, f"{name} is written {wanted}; found {len(vertex.args)} arguments.")
 

@@ -18,7 +18,8 @@ from lossmith.formula.node import Axis, Node, symbol
 TARGET_KINDS: Final = ("real", "positive", "nonnegative", "count", "fraction", "binary", "class", "simplex", "ordinal")
 CLASS_KINDS: Final = frozenset({"class", "simplex"})
 WEIGHT: Final[Node] = symbol("w", "weight", ["example"])
-RESERVED: Final = frozenset({"w", "mask", "group"})
+EXAMPLE_SHARE: Final[Node] = symbol("example_share", "column", ["example"])  # adds up to 1 over each first-axis entry
+RESERVED: Final = frozenset({"w", "mask", "group", "log_prior", "example_share"})
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Roles:
     leaves: Mapping[str, Node]
     raw: tuple[Node, ...]
     linked: tuple[tuple[Node, Node, str], ...]
+
+    @property
+    def log_prior(self) -> Node:
+        """The leaf that holds the logarithm of each class's share (of two classes: of their odds)."""
+        return symbol("log_prior", "column", self.raw[0].axes)
 
 
 def declare(

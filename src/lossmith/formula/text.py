@@ -51,6 +51,8 @@ _PREFIX: Final[dict[str, str]] = {"negative": "-", "logical_not": "~"}
 _WORDS: Final[dict[str, str]] = {
     "example_sum": "sum",
     "example_mean": "mean",
+    "example_count": "count",
+    "example_log_mean_exp": "log_mean_exp",
     "class_sum": "over_classes",
     "class_max": "max_over_classes",
     "class_logsumexp": "logsumexp_over_classes",

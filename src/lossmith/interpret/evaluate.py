@@ -138,11 +138,66 @@ def _over_examples(s: System, node: Node, a: Array, frame: _Frame) -> Array:
     rows = frame.n_groups if per_group else 1
     weight = s.lift(w[kept]).reshape(-1, 1)
     body = full[kept] * full[kept] if node.op == "example_rms" else full[kept]
+    if node.op in SELDOM:
+        return SELDOM[node.op](s, body, weight, ids, rows)
     total = _sum_rows(s, weight * body, ids, rows)
     if node.op == "example_sum":
         return total
     mean = s("divide", total, _sum_rows(s, weight, ids, rows))
     return s("sqrt", mean) if node.op == "example_rms" else mean
+
+
+def _log_sum(s: System, a: Array, weight: Array, ids: NDArray[np.int64], rows: int) -> Array:
+    """Relative to the largest, which any near number may stand in for."""
+    if not len(a):
+        return s.lift(np.full((rows, a.shape[1]), -np.inf))
+    tops = np.array([s.centre(a)[ids == g].max(axis=0, initial=-np.inf) for g in range(rows)])
+    total = _sum_rows(s, weight * s("exp", a - s.lift(tops)[ids]), ids, rows)
+    return np.asarray(s.lift(tops) + s("log", total))
+
+
+def _largest_rows(s: System, a: Array, weight: Array, ids: NDArray[np.int64], rows: int) -> Array:
+    found = np.array(np.broadcast_to(s.lift(-np.inf), (rows, a.shape[1])), dtype=a.dtype)
+    for g in range(rows):
+        members = np.flatnonzero(ids == g)
+        if members.size:
+            at = members[np.argmax(s.centre(a[members]), axis=0)]
+            found[g] = a[at, np.arange(a.shape[1])]
+    return found
+
+
+def _log_mean(s: System, a: Array, weight: Array, ids: NDArray[np.int64], rows: int) -> Array:
+    return np.asarray(_log_sum(s, a, weight, ids, rows) - s("log", _sum_rows(s, weight, ids, rows)))
+
+
+# Reductions over the examples beside weighted sums and means: (system, body, weight, groups, how many) -> a number each.
+SELDOM: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
+    {
+        "example_count": lambda s, a, weight, ids, rows: _sum_rows(s, a, ids, rows),
+        "example_max": _largest_rows,
+        "example_logsumexp": _log_sum,
+        "example_log_mean_exp": _log_mean,
+    }
+)
+
+
+def _largest(s: System, node: Node, args: list[Array], frame: _Frame) -> Array:
+    """A choice between examples, made by the centres of balls: what is chosen counts as exact."""
+    score, amount, among = (s.centre(a) for a in args)
+    n = frame.examples
+    score, among = (np.broadcast_to(a.reshape(-1), n) for a in (score, among))
+    weight = np.ones(n) if frame.weights is None else s.centre(frame.weights)
+    ids = frame.groups if node.attr else np.zeros(n, dtype=np.int64)
+    share = np.zeros(n)
+    for g in range(int(ids.max(initial=0)) + 1):
+        left = float(np.broadcast_to(amount.reshape(-1), int(ids.max(initial=0)) + 1)[g])
+        mass = np.where(ids == g, among * weight, 0.0)
+        for value in np.unique(score[mass != 0])[::-1]:
+            tied = (mass != 0) & (score == value)
+            held = float(mass[tied].sum())
+            share[tied] = min(max(left / held, 0.0), 1.0)
+            left -= held
+    return s.lift((share * among).reshape(-1, 1))
 
 
 def _sum_rows(s: System, a: Array, ids: NDArray[np.int64], rows: int) -> Array:
@@ -162,6 +217,8 @@ def _axis_mean(s: System, node: Node, a: Array, frame: _Frame) -> Array:
 def _evaluate(s: System, node: Node, args: list[Array], frame: _Frame) -> Array:
     if node.op.startswith("example_"):
         return _over_examples(s, node, _aligned_to_examples(node, args[0], frame), frame)
+    if node.op == "largest":
+        return _largest(s, node, args, frame)
     if node.op == "group_count":
         return s.lift([[float(frame.n_groups)]])
     if node.op == "axis_mean":

@@ -16,6 +16,8 @@ class Pass:
 
     `sums` are the nodes whose values the bodies give; `inputs` are finished numbers read by this pass.
     `faults` are conditions whose true rows are counted: targets outside their domain.
+    `picks` are choices between examples that are made when this pass is over: what they look at is among its outputs.
+    `chosen` are choices made before, which this pass reads like a column.
     """
 
     sums: tuple[Node, ...]
@@ -23,6 +25,8 @@ class Pass:
     outputs: tuple[tuple[str, Node], ...]
     inputs: tuple[Node, ...]
     faults: tuple[Node, ...] = ()
+    picks: tuple[Node, ...] = ()
+    chosen: tuple[Node, ...] = ()
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -40,5 +44,10 @@ class Program:
 
     @property
     def rounds(self) -> int:
-        """How many passes sum something: with 1, one walk over the data gives the finished numbers."""
-        return sum(1 for p in self.passes if p.sums)
+        """How many passes sum or choose: with 1, one walk over the data gives the finished numbers."""
+        return sum(1 for p in self.passes if p.sums or p.picks)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a choice between examples is made, which needs a look at all of them."""
+        return any(p.picks for p in self.passes)

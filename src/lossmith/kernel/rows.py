@@ -7,18 +7,18 @@ Goes out: `Rows`: every leaf as a contiguous array over the examples, and how re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.algebra.reweight import class_shares, row_weights
 from lossmith.errors import ArgumentError, did_you_mean
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, symbol_of
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
+from lossmith.kernel.measure import chooses_per_group, data_leaves, measured, times, weighing_columns
 from lossmith.numerics.interval import DOMAINS, Interval
 
 Array = NDArray[Any]
@@ -34,6 +34,16 @@ class Shape:
     examples: tuple[int, ...]
     axis: int | None
     width: int
+
+    @property
+    def n(self) -> int:
+        """The number of examples."""
+        return int(np.prod(self.examples, dtype=np.int64))
+
+    @property
+    def entries(self) -> tuple[int, int]:
+        """How many entries the first example axis has, and how many examples each holds."""
+        return (self.examples[0] if self.examples else 1), int(np.prod(self.examples[1:], dtype=np.int64))
 
     def flatten(self, array: Array) -> Array:
         """(full shape) → (n,) or (n, width)."""
@@ -60,6 +70,11 @@ class Rows:
     n_groups: int
     shape: Shape
     dtype: np.dtype[Any]
+    group_names: Array | None = None
+
+    def with_weight(self, weight: Array) -> Rows:
+        """The same rows, weighted."""
+        return replace(self, leaves={**self.leaves, WEIGHT: weight}, weighted=True)
 
 
 def load(
@@ -70,10 +85,12 @@ def load(
     columns: Mapping[str, ArrayLike] | None = None,
     *,
     trusting: bool = False,
+    parameters: Mapping[str, float] | None = None,
 ) -> Rows:
     """Check the arguments of a loss and lay them out; every fault is one sentence that names the argument.
 
-    `trusting` leaves the domain of interval targets to the kernel, which counts the rows outside as it goes.
+    `parameters` are needed where the target is smoothed before rows are weighed by it. `trusting` leaves the domain of
+    interval targets to the kernel, which counts the rows outside as it goes.
     """
     raw = as_floats(definition, "raw_prediction", raw_prediction)
     shape = _raw_shape(definition, raw)
@@ -82,7 +99,7 @@ def load(
     for position, leaf in enumerate(definition.roles.raw):
         leaves[leaf] = np.ascontiguousarray(flat[:, position] if definition.declaration.heads else flat)
     given = _columns(definition, columns)
-    weight = _weight(definition, sample_weight, given.get("mask"), shape)
+    weight = _given_weight(definition, y_true, sample_weight, given, shape)
     present = None if weight is None else weight != 0
     _check_raw(definition, flat, present)
     for name, kind in definition.declaration.target:
@@ -92,16 +109,28 @@ def load(
     for name in definition.declaration.columns:
         column = as_floats(definition, name, given[name])
         leaves[definition.roles.leaves[name]] = np.ascontiguousarray(_spread(definition, name, column, shape))
-    weight = _reweighted(definition, weight, leaves, given, shape)
-    if weight is not None:
-        leaves[WEIGHT] = weight
-    groups, n_groups = _groups(definition, given.get("group"), shape)
-    n = int(np.prod(shape.examples, dtype=np.int64))
+    weight = measured(definition, leaves, weight, dict(parameters or {}), shape.width)
+    leaves |= {} if weight is None else {WEIGHT: weight}
+    leaves |= data_leaves(definition, shape.n, shape.width, shape.entries, weight)
+    groups, n_groups, names = _groups(definition, given.get("group"), shape)
     classes = shape.width if definition.declaration.has_classes else 1
-    work = np.dtype(np.float32) if raw.dtype == np.float32 else np.dtype(np.float64)
-    return Rows(
-        n, classes, _one_precision(leaves, work), weight is not None, groups, n_groups, shape, _result(raw_prediction)
-    )
+    ready, result = _one_precision(leaves, _working(raw)), _result(raw_prediction)
+    return Rows(shape.n, classes, ready, weight is not None, groups, n_groups, shape, result, names)
+
+
+def _given_weight(
+    definition: Definition, y_true: Any, sample_weight: ArrayLike | None, given: Mapping[str, Any], shape: Shape
+) -> Array | None:
+    """What a row weighs before its class is looked at: sample weight, masks, ignored targets, columns that weigh."""
+    weight = _weight(definition, sample_weight, given.get("mask"), shape)
+    weight = _without_ignored(definition, y_true, weight, shape)
+    for name in weighing_columns(definition):
+        weight = times(weight, _factor(definition, name, given[name], shape))
+    return weight
+
+
+def _working(raw: Array) -> np.dtype[Any]:
+    return np.dtype(np.float32) if raw.dtype == np.float32 else np.dtype(np.float64)
 
 
 def _result(raw_prediction: ArrayLike) -> np.dtype[Any]:
@@ -288,44 +317,50 @@ def _spread(definition: Definition, name: str, array: Array, shape: Shape) -> Ar
 
 
 def _weight(
-    definition: Definition, sample_weight: ArrayLike | None, mask: ArrayLike | None, shape: Shape
+    definition: Definition,
+    sample_weight: ArrayLike | None,
+    mask: ArrayLike | None,
+    shape: Shape,
+    name: str = "sample_weight",
 ) -> Array | None:
     weight: Array | None = None
     if sample_weight is not None:
-        weight = _spread(definition, "sample_weight", as_floats(definition, "sample_weight", sample_weight), shape)
+        weight = _spread(definition, name, as_floats(definition, name, sample_weight), shape)
         if weight.size and not (weight.min() >= 0 and np.isfinite(weight.max())):
             bad, given_weight = ~((weight >= 0) & np.isfinite(weight)), weight
-            expected = "sample_weight must be finite and at least 0"
+            expected = f"{name} must be finite and at least 0"
             _refuse(definition, "LM219", bad, None, expected, lambda row: str(given_weight[row]))
     if mask is not None:
-        given = as_numbers(definition, "mask", mask)
+        label = "mask" if name == "sample_weight" else name
+        given = as_numbers(definition, label, mask)
         if not ((given == 0) | (given == 1)).all():
-            raise ArgumentError("LM224", f"{definition.name}: the mask must hold true and false (or 1 and 0) only.")
-        kept = _spread(definition, "mask", given.astype(bool), shape)
+            raise ArgumentError("LM224", f"{definition.name}: {label} must hold true and false (or 1 and 0) only.")
+        kept = _spread(definition, label, given.astype(bool), shape)
         weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
     return None if weight is None else np.ascontiguousarray(weight)
 
 
-def shares_of(definition: Definition, leaves: Mapping[Node, Array], width: int) -> Array | None:
-    """How much of each class every row is; None where the target has no classes."""
-    name, kind = definition.declaration.target[0]
-    if kind not in (*CLASS_KINDS, "binary"):
-        return None
-    return class_shares(leaves[definition.roles.leaves[name]], width)
-
-
-def _reweighted(
-    definition: Definition, weight: Array | None, leaves: Mapping[Node, Array], given: Mapping[str, Any], shape: Shape
-) -> Array | None:
-    """Multiply the weights by class and by column into the sample weight."""
-    if not definition.reweighting:
+def _without_ignored(definition: Definition, y_true: Any, weight: Array | None, shape: Shape) -> Array | None:
+    """Rows whose target is one of the ignored numbers are absent."""
+    if not definition.ignored:
         return weight
-    shares = shares_of(definition, leaves, shape.width)
-    for row in definition.reweighting:
-        column = None if row.column is None else _weight(definition, given[row.column], None, shape)
-        factor = row_weights(row, shares, column, definition.name)
-        weight = factor if weight is None else weight * factor
-    return None if weight is None else np.ascontiguousarray(weight)
+    y = as_numbers(definition, "y_true", _one_of(definition, y_true, definition.declaration.target[0][0]))
+    if y.shape != shape.examples:
+        raise ArgumentError(
+            "LM227",
+            f"{definition.name}: ignored targets are class numbers, one for each row, shape {shape.examples}; got targets "
+            f"of shape {y.shape}. Leave rows of shares out with a mask.",
+        )
+    kept = ~np.isin(y.reshape(-1), definition.ignored)
+    return kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
+
+
+def _factor(definition: Definition, name: str, column: ArrayLike, shape: Shape) -> Array:
+    """A column that weighs rows: finite and at least 0; one that masks them: yes and no."""
+    mask = any(row.mask for row in definition.reweighting if row.column == name)
+    values = _weight(definition, None if mask else column, column if mask else None, shape, name)
+    assert values is not None
+    return values
 
 
 def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
@@ -344,14 +379,16 @@ def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) ->
     return given
 
 
-def _groups(definition: Definition, group: ArrayLike | None, shape: Shape) -> tuple[NDArray[np.int64] | None, int]:
-    """Group ids: those given, else the first example axis (an image, a query)."""
-    if "group" not in definition.declaration.per:
-        return None, 1
+def _groups(
+    definition: Definition, group: ArrayLike | None, shape: Shape
+) -> tuple[NDArray[np.int64] | None, int, Array | None]:
+    """Group ids and their names: those given, else the first example axis (an image, a query), which has none."""
+    if "group" not in definition.declaration.per and not chooses_per_group(definition):
+        return None, 1, None
     if group is None:
         size = shape.examples[0] if shape.examples else 0
         inner = int(np.prod(shape.examples[1:], dtype=np.int64))
-        return np.repeat(np.arange(size), inner), size
+        return np.repeat(np.arange(size), inner), size, None
     flat = _spread(definition, "group", np.asarray(group), shape)
     names, ids = np.unique(flat, return_inverse=True)
-    return np.ascontiguousarray(ids.astype(np.int64).reshape(-1)), len(names)
+    return np.ascontiguousarray(ids.astype(np.int64).reshape(-1)), len(names), names

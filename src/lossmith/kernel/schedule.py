@@ -6,7 +6,9 @@ Goes out: a `Program`. The total weight is known before any pass: it needs no fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from lossmith.formula.node import OPERATIONS, Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
@@ -14,6 +16,7 @@ from lossmith.kernel.program import Pass, Program
 
 ZERO = constant(0.0)
 ONE = constant(1.0)
+NEGATIVE = constant(-math.inf)
 
 
 def schedule(
@@ -28,30 +31,63 @@ def schedule(
     last = max([*rounds.values(), *(1 + _needs(node, rounds) for node in outputs.values())], default=0)
     passes: list[Pass] = []
     for number in range(1, last + 1):
-        sums = tuple(node for node, r in rounds.items() if r == number)
-        bodies = tuple(weighed(node.args[0], weight) for node in sums)
+        here = [node for node, r in rounds.items() if r == number]
+        sums = tuple(node for node in here if node.op in TERMS)
+        bodies = tuple(term(node, weight) for node in sums)
+        picks = tuple(node for node in here if node.op not in TERMS)
         written = tuple((name, node) for name, node in outputs.items() if _needs(node, rounds) == number - 1)
+        written += tuple(pair for pick in picks for pair in looked_at(pick, weight))
         if bodies or written:
+            read = [*bodies, *(n for _, n in written)]
             found = () if passes else tuple(faults)
-            passes.append(Pass(sums, bodies, written, _finished_inputs([*bodies, *(n for _, n in written)]), found))
+            passes.append(Pass(sums, bodies, written, _finished_inputs(read), found, picks, _chosen(read)))
     return Program(tuple(passes), tuple(finish.items()), _counts(roots, weight))
 
 
-def weighed(body: Node, weight: Node) -> Node:
-    """The weighted term of a sum; a row of weight 0 is absent, whatever it holds."""
-    if weight is ONE:
-        return body
-    return select_present(weight if is_number(body, 1.0) else weight * body, weight)
+def looked_at(pick: Node, weight: Node) -> tuple[tuple[str, Node], ...]:
+    """What a choice looks at in every example: by what it is chosen, and whether it may be."""
+    score, _, among = pick.args
+    nodes = {"score": score} if is_number(among, 1.0) else {"score": score, "among": among}
+    return tuple((f"{name} of {id(pick)}", select_present(node, weight)) for name, node in nodes.items())
 
 
-def select_present(node: Node, weight: Node) -> Node:
-    """The node where the weight is not 0, else 0."""
-    return node if weight is ONE else make("where", make("equal", weight, ZERO), ZERO, node)
+def select_present(node: Node, weight: Node, otherwise: Node = ZERO) -> Node:
+    """The node where the weight is not 0, else 0 (or what is said)."""
+    return node if weight is ONE else make("where", make("equal", weight, ZERO), otherwise, node)
+
+
+def _weighted(body: Node, weight: Node) -> Node:
+    return weight if is_number(body, 1.0) else body if weight is ONE else weight * body
+
+
+# One example's term of each reduction, and what stands for a row of weight 0, which is absent whatever it holds.
+TERMS: Final[dict[str, tuple[Callable[[Node, Node], Node], Node]]] = {
+    "example_sum": (_weighted, ZERO),
+    "example_count": (lambda body, weight: body, ZERO),
+    "example_max": (lambda body, weight: body, NEGATIVE),
+    "example_logsumexp": (lambda body, weight: body if weight is ONE else body + make("log", weight), NEGATIVE),
+}
+
+
+def term(node: Node, weight: Node) -> Node:
+    """What one example contributes to a reduction."""
+    build, otherwise = TERMS[node.op]
+    return select_present(build(node.args[0], weight), weight, otherwise)
+
+
+def _chosen(roots: Sequence[Node]) -> tuple[Node, ...]:
+    """The choices between examples that the rows read, without those inside of them."""
+    return tuple(node for node in first_met(roots, _stops) if node.op == "largest")
+
+
+def _stops(node: Node) -> bool:
+    return node.op == "largest" or is_finished(node)
 
 
 def _is_count(node: Node, weight: Node) -> bool:
     """Whether a sum is just the total of the given weights (or the number of rows)."""
-    return node.op == "example_sum" and is_number(node.args[0], 1.0) and (weight is ONE or weight is WEIGHT)
+    total = node.op in ("example_sum", "example_count") and is_number(node.args[0], 1.0)
+    return total and (weight is ONE or weight is WEIGHT)
 
 
 def _counts(roots: Sequence[Node], weight: Node) -> tuple[Node, ...]:
@@ -63,9 +99,11 @@ def _rounds(roots: Sequence[Node], weight: Node) -> dict[Node, int]:
     depth: dict[Node, int] = {}
     for node in walk(*roots):
         below = max((depth[a] for a in node.args), default=0)
-        if node.op == "example_sum" and not _is_count(node, weight):
+        if node.op in TERMS and not _is_count(node, weight):
             below += 1
             found[node] = below
+        elif node.op == "largest":
+            below = found[node] = max(1 + depth[node.args[0]], depth[node.args[1]], 1 + depth[node.args[2]])
         depth[node] = below
     return found
 
@@ -76,7 +114,7 @@ def _needs(node: Node, rounds: Mapping[Node, int]) -> int:
 
 def _finished_inputs(roots: Sequence[Node]) -> tuple[Node, ...]:
     """The largest finished expressions that the rows read: computed once, outside the loop."""
-    return first_met(roots, is_finished)
+    return tuple(node for node in first_met(roots, _stops) if node.op != "largest")
 
 
 def first_met(roots: Sequence[Node], wanted: Callable[[Node], bool]) -> tuple[Node, ...]:

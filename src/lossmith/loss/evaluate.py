@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lossmith.certificate.record import Certificate, shipped
-from lossmith.compiler import direction, program
+from lossmith.compiler import direction, expressions, program
+from lossmith.emit.standalone import numpy_source
 from lossmith.emit.to_numba import Leaf, kernel_text
 from lossmith.emit.to_numpy import function_text
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.rows import Array, Rows, as_floats, load
-from lossmith.loss.sums import Sums, statistics_of
+from lossmith.loss.sums import Sums, statistics_of, value_without_rows
+from lossmith.loss.thresholds import Thresholds, check_one_round
 from lossmith.runtime import Backend, FaultyRowsError, Result, parameters_of, read_leaves, run
 
 
@@ -51,7 +53,7 @@ def run_rows(request: Request, wanted: tuple[str, ...], rows: Rows) -> Result:
     result = run(plan, rows, request.parameters, request.backend, request.n_threads)
     if not nothing_present(rows):
         return result
-    finish = {name: np.zeros((1, 1)) for name in result.finish}
+    finish = {name: np.full((1, 1), value_without_rows(request.definition)) for name in result.finish}
     return Result(finish, {name: np.zeros_like(a) for name, a in result.outputs.items()}, result.sums)
 
 
@@ -71,10 +73,13 @@ def evaluate_arguments(
     request: Request, wanted: tuple[str, ...], y_true: Any, raw: ArrayLike, weight: ArrayLike | None, columns: Any
 ) -> tuple[float, list[Array]]:
     """`evaluate` on arguments as users hold them; targets are checked in the kernel, and named if one is at fault."""
+    given = request.parameters
     try:
-        return evaluate(request, wanted, load(request.definition, y_true, raw, weight, columns, trusting=True))
+        return evaluate(
+            request, wanted, load(request.definition, y_true, raw, weight, columns, trusting=True, parameters=given)
+        )
     except FaultyRowsError:
-        load(request.definition, y_true, raw, weight, columns)
+        load(request.definition, y_true, raw, weight, columns, parameters=given)
         raise
 
 
@@ -93,16 +98,25 @@ def _rounded(array: Array, rows: Rows) -> Array:
         return array.astype(rows.dtype, copy=False)
 
 
-def sums(request: Request, rows: Rows) -> Sums:
-    """The statistics of one walk over the rows; refused where the formula needs two."""
+def sums(request: Request, rows: Rows, thresholds: Thresholds | None = None) -> Sums:
+    """The statistics of one walk over the rows; refused where the formula needs two, or a choice that is not made yet."""
     plan = program(request.definition, ("value",), rows.weighted)
-    if plan.rounds > 1:
+    if plan.chooses and thresholds is None:
+        raise UnsupportedError(
+            "LM315",
+            f"{request.definition.name}: which rows count depends on all of them, so one batch cannot be added up by "
+            "itself. First add up loss.scores(...) of all batches, then give thresholds=scores.thresholds() to sums.",
+        )
+    if plan.chooses:
+        check_one_round(request.definition, plan)
+    elif plan.rounds > 1:
         raise UnsupportedError(
             "LM311",
             f"{request.definition.name}: a sum in this formula reads another sum, so one walk over the data is not enough "
             "and there is nothing to add up. Use value on all rows.",
         )
-    result = run(plan, rows, request.parameters, request.backend, request.n_threads)
+    choose = None if thresholds is None else thresholds.choose
+    result = run(plan, rows, request.parameters, request.backend, request.n_threads, choose)
     named = statistics_of(program(request.definition, ("value",), True))
     found = dict(zip(named, statistics_of(plan), strict=True))
     return Sums(
@@ -127,6 +141,15 @@ def with_direction(definition: Definition, rows: Rows, v: ArrayLike) -> Rows:
     for j, leaf in enumerate(definition.roles.raw):
         leaves[direction(leaf)] = np.ascontiguousarray(flat[:, j] if heads else flat)
     return replace(rows, leaves=leaves)
+
+
+def source_of(request: Request, backend: str) -> str:
+    """Standalone code of a loss, which runs without Lossmith."""
+    if backend != "numpy":
+        raise UnsupportedError("LM312", f'there is source for "numpy", not for {backend!r}.')
+    found = expressions(request.definition)
+    outputs = (found.value, found.additive, found.gradient, found.hessian)
+    return numpy_source(request.definition, *outputs, request.parameters)
 
 
 def kernel_of(request: Request, backend: Backend, dtype: np.dtype[Any]) -> Kernel:

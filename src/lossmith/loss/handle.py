@@ -12,20 +12,25 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.algebra import combine
-from lossmith.algebra.reweight import ClassWeight, fitted, reweighted
+from lossmith.algebra.parts import Bound, full_name, with_numbers
+from lossmith.algebra.reweight import fitted
 from lossmith.calculus.facts import Facts
 from lossmith.compiler import Expressions, expressions
-from lossmith.errors import ArgumentError, UnsupportedError
+from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, bound, check_parameter
 from lossmith.formula.parse import arguments
 from lossmith.formula.roles import WEIGHT
 from lossmith.formula.text import to_text
-from lossmith.kernel.rows import Array, load, shares_of
-from lossmith.loss.evaluate import Kernel, Request, evaluate, evaluate_arguments, kernel_of, sums, with_direction
+from lossmith.kernel.measure import shares_of
+from lossmith.kernel.rows import Array, Rows, load
+from lossmith.loss import evaluate
+from lossmith.loss.designed import Designed
+from lossmith.loss.evaluate import Kernel, Request
 from lossmith.loss.explain import explain, facts_of
 from lossmith.loss.prediction import best_constant, constant_rows, predict
+from lossmith.loss.stages import stages_said
 from lossmith.loss.sums import Sums
+from lossmith.loss.thresholds import Scores, Thresholds, scores
 from lossmith.runtime import Backend
 
 Targets = Any
@@ -36,7 +41,7 @@ Columns = Mapping[str, ArrayLike] | None
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
-class Loss:
+class Loss(Designed):
     """A loss function, complete: value, derivatives, sums, best constant, link, text.
 
     Make one with `lossmith.get`, `lossmith.define` or `lossmith.parse`. All methods take
@@ -55,8 +60,13 @@ class Loss:
 
     @property
     def name(self) -> str:
-        """The name, for people."""
-        return self.definition.name
+        """The name, for people; of a design, what was done to which loss, with the numbers that it has now.
+
+        >>> import lossmith as ls
+        >>> ls.get("bce").modulate(2).bind(gamma=1.5).name
+        'binary_cross_entropy.modulate(gamma=1.5)'
+        """
+        return with_numbers(self.definition.name, self.parameters)
 
     @property
     def parameters(self) -> dict[str, float | None]:
@@ -78,7 +88,7 @@ class Loss:
     @property
     def formula(self) -> str:
         """The formula as text, which `lossmith.parse` reads back."""
-        return to_text(self.definition.formula)
+        return to_text(self.definition.written)
 
     @property
     def declaration(self) -> dict[str, Any]:
@@ -89,7 +99,7 @@ class Loss:
         >>> ls.parse(loss.formula, **loss.declaration) == loss
         True
         """
-        said = arguments(self.definition)
+        said = arguments(self.definition) | stages_said(self.definition)
         said["parameters"] = {p.name: (self.parameters[p.name], p.domain) for p in self.definition.parameters}
         return said
 
@@ -98,7 +108,7 @@ class Loss:
         """The formula in LaTeX."""
         from lossmith.calculus.sympy_bridge import to_latex
 
-        return to_latex(self.definition.formula)
+        return to_latex(self.definition.written)
 
     @property
     def is_additive(self) -> bool:
@@ -145,8 +155,7 @@ class Loss:
         return hash(self.content_hash)
 
     def __repr__(self) -> str:
-        numbers = ", ".join(f"{k}={'unbound' if v is None else format(v, 'g')}" for k, v in self.parameters.items())
-        return f"<Loss {self.name}({numbers}): {self.formula}>"
+        return f"<Loss {with_numbers(full_name(self.definition), self.parameters)}: {self.formula}>"
 
     def bind(self, **parameters: float) -> Loss:
         """The same loss with other parameter values; compiles nothing.
@@ -172,37 +181,6 @@ class Loss:
         if backend not in ("numba", "numpy"):
             raise ArgumentError("LM201", f'a backend is "numba" or "numpy", got {backend!r}.')
         return replace(self, backend=backend, n_threads=n_threads)
-
-    def reweight(self, class_weight: ClassWeight | None = None, *, by: str | None = None) -> Loss:
-        """Weigh rows by class (`{0: 1, 1: 20}`, a list, "balanced") or by a column; on top of `sample_weight`.
-
-        Such weights enter the denominator of the mean. "balanced" is bound by `fit`.
-
-        >>> import lossmith as ls
-        >>> ls.get("log_loss").reweight({0: 1, 1: 20}).gradient([1, 0], [0.0, 0.0]).round(4).tolist()
-        [-0.4762, 0.0238]
-        """
-        return replace(self, definition=reweighted(self.definition, class_weight, by))
-
-    def __add__(self, other: Loss) -> Loss:
-        """The sum of two losses of the same target."""
-        if not isinstance(other, Loss):
-            return NotImplemented
-        return self._of(combine.add(self._bound(), other._bound()))
-
-    def __mul__(self, factor: float) -> Loss:
-        """A multiple of the loss."""
-        if isinstance(factor, bool) or not isinstance(factor, int | float | np.floating | np.integer):
-            return NotImplemented
-        return self._of(combine.scale(self._bound(), float(factor)))
-
-    __rmul__ = __mul__
-
-    def _bound(self) -> combine.Bound:
-        return combine.Bound(self.definition, self.values)
-
-    def _of(self, made: combine.Bound) -> Loss:
-        return Loss(made.definition, made.values, self.backend, self.n_threads)
 
     def value(
         self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
@@ -240,11 +218,18 @@ class Loss:
         return value, gradient
 
     def sums(
-        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+        self,
+        y_true: Targets,
+        raw_prediction: Raw,
+        sample_weight: Weights = None,
+        *,
+        columns: Columns = None,
+        thresholds: Thresholds | None = None,
     ) -> Sums:
         """The statistics that the loss needs of these rows; they add up over batches, files and workers.
 
-        Raises `UnsupportedError` (LM311) where the formula must see the data twice.
+        `thresholds`: for a loss that chooses rows, what `scores` of all batches say. Raises `UnsupportedError` LM311
+        where the formula must see the data twice, LM315 where rows must be chosen first.
 
         >>> import lossmith as ls
         >>> loss = ls.get("dice")
@@ -252,7 +237,19 @@ class Loss:
         >>> sum(parts).value() == loss.value([1, 0, 1], [2.0, -1.0, 0.5])
         True
         """
-        return sums(self._request(), load(self.definition, y_true, raw_prediction, sample_weight, columns))
+        return evaluate.sums(self._request(), self._rows(y_true, raw_prediction, sample_weight, columns), thresholds)
+
+    def scores(
+        self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
+    ) -> Scores:
+        """The first round of a loss that chooses rows: what these rows show; add up, then `.thresholds()` for `sums`.
+
+        >>> import lossmith as ls
+        >>> list(ls.get("mae").select(top=1).scores([0.0, 0.0], [1.0, 9.0]).thresholds().borders.values())
+        [{None: (9.0, 1.0)}]
+        """
+        rows = self._rows(y_true, raw_prediction, sample_weight, columns)
+        return scores(self.definition, self._request().parameters, rows)
 
     def per_example(
         self, y_true: Targets, raw_prediction: Raw, sample_weight: Weights = None, *, columns: Columns = None
@@ -300,8 +297,9 @@ class Loss:
         >>> ls.get("mse").hvp([0.0, 0.0], [1.0, 2.0], [1.0, 0.0]).tolist()
         [1.0, 0.0]
         """
-        rows = load(self.definition, y_true, raw_prediction, sample_weight, columns)
-        return evaluate(self._request(), ("hvp",), with_direction(self.definition, rows, v))[1][0]
+        request = self._request()
+        rows = self._rows(y_true, raw_prediction, sample_weight, columns)
+        return evaluate.evaluate(request, ("hvp",), evaluate.with_direction(self.definition, rows, v))[1][0]
 
     def predict(self, raw_prediction: ArrayLike) -> Array:
         """From raw predictions to the target's scale: the inverse link.
@@ -310,7 +308,7 @@ class Loss:
         >>> ls.get("log_loss").predict([0.0]).tolist()
         [0.5]
         """
-        return predict(self.definition, raw_prediction)
+        return predict(self.definition, raw_prediction, dict(self.parameters))
 
     def best_constant(
         self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None
@@ -327,14 +325,15 @@ class Loss:
         return best_constant(self._request(), y_true, sample_weight, columns, convex=convex)
 
     def fit(self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None) -> Loss:
-        """Bind what depends on the training set (balanced class weights).
+        """Bind what depends on the training set: balanced class weights, effective numbers, class priors.
 
         >>> import lossmith as ls
         >>> loss = ls.get("log_loss").reweight("balanced").fit([0, 0, 0, 1])
         >>> loss.per_example([1], [0.0]).round(4).tolist()
         [1.3863]
         """
-        rows = constant_rows(replace(self.definition, reweighting=()), y_true, sample_weight, columns)
+        plain = replace(self.definition, priors=None, reweighting=self.definition.row_weights, smoothing=())
+        rows = constant_rows(plain, y_true, sample_weight, columns)
         shares = shares_of(self.definition, rows.leaves, rows.shape.width)
         return replace(self, definition=fitted(self.definition, shares, rows.leaves.get(WEIGHT)))
 
@@ -357,14 +356,7 @@ class Loss:
         >>> "def gradient(y_true, raw_prediction" in ls.get("focal").source("numpy")
         True
         """
-        if backend != "numpy":
-            raise UnsupportedError("LM312", f'there is source for "numpy", not for {backend!r}.')
-        from lossmith.emit.standalone import numpy_source
-
-        found = self.expressions
-        return numpy_source(
-            self.definition, found.value, found.per_example, found.gradient, found.hessian, self._request().parameters
-        )
+        return evaluate.source_of(self._request(), backend)
 
     def kernel(self, backend: Backend = "numba", dtype: Any = np.float64) -> Kernel:
         """The generated kernel: `.source` (text) and `.certificate` (measured accuracy; empty if not measured).
@@ -373,7 +365,7 @@ class Loss:
         >>> "def kernel" in ls.get("mse").kernel("numpy").source
         True
         """
-        return kernel_of(self._request(), backend, np.dtype(dtype))
+        return evaluate.kernel_of(self._request(), backend, np.dtype(dtype))
 
     def to_json(self) -> str:
         """The loss as JSON: its formula, declaration, parameter values; `lossmith.from_json` reads it back.
@@ -393,7 +385,16 @@ class Loss:
         names = (p.name for p in self.definition.parameters)
         return Request(self.definition, dict(zip(names, values, strict=True)), self.backend, self.n_threads)
 
+    def _bound(self) -> Bound:
+        return Bound(self.definition, self.values)
+
+    def _of(self, made: Bound) -> Loss:
+        return Loss(made.definition, made.values, self.backend, self.n_threads)
+
+    def _rows(self, y_true: Targets, raw: Raw, weight: Weights, columns: Columns) -> Rows:
+        return load(self.definition, y_true, raw, weight, columns, parameters=self._request().parameters)
+
     def _arrays(
         self, wanted: tuple[str, ...], y_true: Targets, raw: Raw, weight: Weights, columns: Columns
     ) -> tuple[float, list[Array]]:
-        return evaluate_arguments(self._request(), wanted, y_true, raw, weight, columns)
+        return evaluate.evaluate_arguments(self._request(), wanted, y_true, raw, weight, columns)

@@ -19,13 +19,14 @@ from lossmith.compiler import direction, expressions
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
-from lossmith.formula.node import symbol
+from lossmith.formula.node import symbol, symbols, walk
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
 from lossmith.kernel.rows import Array, Rows, as_floats, load
 from lossmith.loss.evaluate import Request, run_rows
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
 
+COUNTING: Final = frozenset({"example_count", "largest"})  # they see how many rows there are, or which
 SCAN: Final = tuple(sign * 2.0**k for sign in (-1.0, 1.0) for k in range(-4, 7))
 
 
@@ -48,12 +49,32 @@ def apply_inverse(name: str, raw: Array, axis: int | None) -> Array:
         return np.moveaxis(found.reshape(wide.shape), -1, axis).astype(raw.dtype)
 
 
-def predict(definition: Definition, raw_prediction: ArrayLike) -> Array:
+def predict(
+    definition: Definition, raw_prediction: ArrayLike, parameters: Mapping[str, float | None] | None = None
+) -> Array:
     """Raw predictions → predictions on the target's scale, in the same shape and dtype (whole numbers: float64)."""
     raw = as_floats(definition, "raw_prediction", raw_prediction)
     given = np.asarray(raw_prediction).dtype
+    kept = given if given.kind == "f" else raw.dtype
     with np.errstate(over="ignore"):
-        return _predict(definition, raw).astype(given if given.kind == "f" else raw.dtype, copy=False)
+        return _predict(definition, _read(definition, raw, dict(parameters or {}))).astype(kept, copy=False)
+
+
+@lru_cache(maxsize=64)
+def _reading(definition: Definition) -> tuple[Any, tuple[str, ...]]:
+    """What is read off raw predictions before the link, compiled, and the parameters that it needs."""
+    assert definition.reading is not None
+    used = symbols(definition.reading, role="parameter")
+    inputs = {definition.roles.raw[0]: "z", **{leaf: f"p_{leaf!r}" for leaf in used}}
+    return numpy_function(inputs, (in_plain_operations(definition.reading),)), tuple(repr(leaf) for leaf in used)
+
+
+def _read(definition: Definition, raw: Array, parameters: dict[str, float | None]) -> Array:
+    if definition.reading is None:
+        return raw
+    function, names = _reading(definition)
+    with np.errstate(all="ignore"):
+        return np.asarray(function(raw.astype(np.float64), *(parameters[name] for name in names), 1, 1)[0])
 
 
 def _predict(definition: Definition, raw: Array) -> Array:
@@ -94,7 +115,11 @@ def width_of(definition: Definition, y_true: Any) -> int:
 
 
 def constant_rows(
-    definition: Definition, y_true: Any, sample_weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+    definition: Definition,
+    y_true: Any,
+    sample_weight: ArrayLike | None,
+    columns: Mapping[str, ArrayLike] | None,
+    parameters: Mapping[str, float] | None = None,
 ) -> Rows:
     """Rows whose raw predictions are all 0, in the shape that the targets ask for; float64 throughout."""
     declaration = definition.declaration
@@ -110,7 +135,7 @@ def constant_rows(
         raw = np.full(shape, 1.0 / width)
     else:
         raw = np.zeros(shape)
-    return load(definition, y_true, raw, sample_weight, columns)
+    return load(definition, y_true, raw, sample_weight, columns, parameters=parameters)
 
 
 def best_constant(
@@ -123,7 +148,7 @@ def best_constant(
 ) -> float | NDArray[np.float64]:
     """Minimise the finished loss over a constant raw prediction; see `calculus.optimum` for how exact it is."""
     definition, declaration = request.definition, request.definition.declaration
-    rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns))
+    rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns, request.parameters))
     if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
         raise ArgumentError("LM223", f"{definition.name}: there is no row to find a best constant for.")
     raw, additive = definition.roles.raw, expressions(definition).additive is not None
@@ -160,6 +185,8 @@ def _distinct(definition: Definition, rows: Rows) -> Rows:
     """Equal targets as one row of their total weight: a constant prediction cannot tell them apart."""
     targets = [rows.leaves[definition.roles.leaves[name]] for name, _ in definition.declaration.target]
     if len(targets) > 1 or targets[0].ndim > 1 or definition.declaration.columns or rows.groups is not None:
+        return rows
+    if any(node.op in COUNTING for node in walk(definition.formula)):
         return rows
     values, first, inverse = np.unique(targets[0], return_index=True, return_inverse=True)
     if len(values) * 4 > rows.n:

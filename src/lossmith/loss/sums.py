@@ -16,8 +16,8 @@ from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition
 from lossmith.formula.node import Node
 from lossmith.kernel.program import Program
-from lossmith.numerics.double_word import Pair, add
-from lossmith.runtime import finish_program
+from lossmith.numerics.double_word import Pair
+from lossmith.runtime import JOINERS, finish_program
 
 
 @final
@@ -69,13 +69,22 @@ class Sums:
     def value(self) -> float:
         """The finished loss; by default 0 where there are no rows."""
         if self.n_rows == 0:
-            return 0.0
+            return value_without_rows(self.definition)
         found = dict(zip(self.nodes, self.statistics, strict=True))
         groups = max((p.hi.shape[0] for p in self.statistics), default=1)
         return float(finish_program(self._program, found, self.parameters, self.classes, groups)["value"][0, 0])
 
     def __repr__(self) -> str:
         return f"<Sums of {self.definition.name} over {self.n_rows} rows>"
+
+
+def value_without_rows(definition: Definition) -> float:
+    """What a loss without rows is, by its rule: 0, NaN, or an error."""
+    if definition.empty == "error":
+        raise ArgumentError(
+            "LM226", f"{definition.name}: there is no row (or every weight is 0), which this loss treats as an error."
+        )
+    return float("nan") if definition.empty == "nan" else 0.0
 
 
 def statistics_of(program: Program) -> tuple[Node, ...]:
@@ -87,4 +96,4 @@ def _joined(a: Pair, b: Pair, node: Node) -> Pair:
     """Groups of different batches are different groups; everything else is added in double words."""
     if node.attr:
         return Pair(np.concatenate([a.hi, b.hi]), np.concatenate([a.lo, b.lo]))
-    return add(a, b)
+    return JOINERS[node.op](a, b)

@@ -119,6 +119,8 @@ def _log(a: Node) -> Node:
 def _exp(a: Node) -> Node:
     """The rounding of a large product would be multiplied by the product: it is kept in two words."""
     product = a.args[0] if a.op == "negative" else a
+    if a.op == "subtract" and a.args[1].op == "example_max":
+        return make("exp_muladd", ONE, a.args[0], -a.args[1])
     if product.op != "multiply":
         return make("exp", a)
     x, y = product.args
@@ -234,6 +236,16 @@ def _example_rms(node: Node) -> Node:
     return _where(big > ZERO, root_big, _where(make("equal", mid, ZERO), root_small, root_mid))
 
 
+def _example_log_mean_exp(node: Node) -> Node:
+    """Near 0 log1p of the mean of expm1; else the log of the sum, which is kept relative to its largest term."""
+    a = node.args[0]
+    small = make("expm1", make("minimum", a, ONE))
+    mean = _safe_divide(make("example_sum", small, attr=node.attr), make("example_sum", ONE, attr=node.attr))
+    near = make("logical_and", make("example_max", a, attr=node.attr) <= ONE, make("abs", mean) < HALF)
+    far = make("example_logsumexp", a, attr=node.attr) - make("log", make("example_sum", ONE, attr=node.attr))
+    return _where(near, make("log1p", mean), far)
+
+
 # safe node -> its form over plain operations
 FORMS: Final[dict[str, Callable[..., Node]]] = {
     "log": _log,
@@ -300,6 +312,8 @@ def in_plain_operations(root: Node) -> Node:
             return _safe_divide(make("example_sum", args[0], attr=node.attr), count)
         if node.op == "example_rms":
             return _example_rms(same)
+        if node.op == "example_log_mean_exp":
+            return _example_log_mean_exp(same)
         return FORMS[node.op](*args) if node.op in FORMS else same
 
     return _as_number(rebuild(by_patterns(root), change))

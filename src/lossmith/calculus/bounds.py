@@ -1,0 +1,30 @@
+"""Whether the loss of one row lies below 0 somewhere.
+
+Comes in: a definition and parameter values. Goes out: a fact with evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lossmith.calculus.convexity import class_points, number_points, place
+from lossmith.calculus.evidence import Fact, body_of, is_class_kind
+from lossmith.formula.definition import Definition
+
+
+def never_negative(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
+    """Whether no row has a loss below 0, at targets and raw predictions from minute to huge.
+
+    >>> import lossmith as ls
+    >>> never_negative(ls.get("bce").definition).value, never_negative(ls.get("poisson").definition).value
+    (True, False)
+    """
+    body = body_of(definition, parameters)
+    if isinstance(body, str):
+        return Fact(False, "open", note=body)
+    leaves = class_points(body) if is_class_kind(body) else number_points(body)
+    found = body.at([body.node], {body.target: leaves[body.target], body.raw: leaves[body.raw]})[0][:, 0]
+    below = [row for row, ball in enumerate(found) if ball < 0]
+    if below:
+        return Fact(False, "refuted", 1, place(body, leaves, below[0]))
+    return Fact(True, "sampled", len(found))
