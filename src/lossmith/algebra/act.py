@@ -47,6 +47,21 @@ def cheapest_class(rule: Mapping[str, Any], p: Any, columns: Columns) -> Any:
     return np.argmin(expected, axis=1).astype(np.float64)
 
 
+def row_cheapest(rule: Mapping[str, Any], p: Any, columns: Columns) -> Any:
+    """Decide the class with the least expected cost in each row, for shares of what is at stake; the first of equal ones."""
+    classes = len(rule["matrix"])
+    expected = np.zeros((len(p), classes))
+    for true, row in enumerate(rule["matrix"]):
+        costs = np.stack([np.broadcast_to(of_row(entry, columns), (len(p),)) for entry in row])
+        beyond = costs - costs.min(axis=0)
+        stake = np.zeros(len(p))
+        for cost in beyond:
+            stake += cost / (classes - 1)
+        part = np.divide(p[:, true], stake, out=np.zeros(len(p)), where=stake > 0)
+        expected += (part * beyond).T
+    return np.argmin(expected, axis=1).astype(np.float64)
+
+
 def cuts(rule: Mapping[str, Any], p: Any, columns: Columns) -> Any:
     """Turn a number into the grade that counts the cut points at or below it."""
     return np.searchsorted(np.asarray(rule["levels"], dtype=np.float64), p, side="right").astype(np.float64)
@@ -99,6 +114,7 @@ ACTS: dict[str, Callable[[Mapping[str, Any], Any, Columns], Any]] = {
     "threshold": lambda rule, p, columns: (p >= rule["level"]).astype(np.float64),
     "row_threshold": row_threshold,
     "cheapest_class": cheapest_class,
+    "row_cheapest": row_cheapest,
     "cuts": cuts,
     "sorted_levels": sorted_levels,
     "levels": levels,
@@ -131,7 +147,10 @@ def columns_of(rule: Mapping[str, Any]) -> list[str]:
     names: dict[str, None] = {}
     while True:
         last = rule["rule"] not in ADJUSTS
-        used = rule.get("weights", ()) if not last else (rule.get("false_negative"), rule.get("false_positive"))
+        entries = [entry for row in rule.get("matrix", ()) for entry in row]
+        used = (
+            rule.get("weights", ()) if not last else (rule.get("false_negative"), rule.get("false_positive"), *entries)
+        )
         names.update((name, None) for name in used if isinstance(name, str))
         if last:
             return list(names)

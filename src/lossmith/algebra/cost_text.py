@@ -46,20 +46,26 @@ def costs_from(cost: Stated) -> StatedCosts:
     """
     if isinstance(cost, UnderOver | ErrorCosts | CostMatrix | RowCosts):
         return cost
-    if isinstance(cost, os.PathLike) or (isinstance(cost, str) and _names_a_file(cost)):
+    if isinstance(cost, os.PathLike) or (isinstance(cost, str) and names_a_file(cost)):
         return matrix_from_file(Path(cost))
     if isinstance(cost, str):
-        return _from_pairs(_pairs(cost))
+        return _from_pairs(cost_pairs(cost))
     return _from_pairs(dict(cost)) if isinstance(cost, Mapping) else matrix_from(cost)
 
 
-def _names_a_file(text: str) -> bool:
+def names_a_file(text: str) -> bool:
+    """Whether a text is the name of a file of costs rather than costs in words."""
     if text.lower().endswith((".csv", ".tsv", ".txt")):
         return True
     return "=" not in text and bool(text.strip()) and Path(text).is_file()
 
 
-def _pairs(text: str) -> dict[str, str]:
+def cost_pairs(text: str) -> dict[str, str]:
+    """Read "name=value, name=value" as pairs of texts; raises `ArgumentError` LM231.
+
+    >>> cost_pairs("under=5, over=early_cost")
+    {'under': '5', 'over': 'early_cost'}
+    """
     pairs: dict[str, str] = {}
     for part in filter(str.strip, text.split(",")):
         name, equals, value = part.partition("=")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,10 @@ from lossmith.algebra.costs import (
     zero_one,
 )
 from lossmith.errors import ArgumentError
+
+Entry: TypeAlias = float | str
+Entries: TypeAlias = tuple[tuple[Entry, ...], ...]
+"""A matrix of costs in which an entry may be the name of a column."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,18 @@ class CheapestClass:
     """Decide the class with the least expected cost under the predicted probabilities."""
 
     matrix: Matrix
+
+
+@dataclass(frozen=True)
+class RowCheapest:
+    """Decide the cheapest class under the row's own costs, for predictions of what is at stake with each class.
+
+    Rows of class j weighed in training what a wrong decision about them costs on average, beyond the cheapest one. The
+    rule divides the predicted shares by these weights, and takes the least expected cost by `matrix`, names of columns
+    in it.
+    """
+
+    matrix: Entries
 
 
 @dataclass(frozen=True)
@@ -151,6 +167,7 @@ Rule = (
     | Threshold
     | RowThreshold
     | CheapestClass
+    | RowCheapest
     | Cuts
     | SortedLevels
     | Levels
@@ -165,6 +182,7 @@ RULES: Final[Mapping[str, type[Any]]] = {
     "threshold": Threshold,
     "row_threshold": RowThreshold,
     "cheapest_class": CheapestClass,
+    "row_cheapest": RowCheapest,
     "cuts": Cuts,
     "sorted_levels": SortedLevels,
     "levels": Levels,
