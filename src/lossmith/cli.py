@@ -50,7 +50,10 @@ Identity = Annotated[str | None, typer.Option("--id", help="A column that names 
 Drop = Annotated[list[str] | None, typer.Option(help="A column to leave out. Can be repeated.")]
 Loss = Annotated[
     list[str] | None,
-    typer.Option(help='A loss to try as well, by name or as a formula: "where(y>z, 5, 1)*abs(y-z)". Can be repeated.'),
+    typer.Option(
+        help='A loss to try as well: a name, a formula such as "where(y>z, 5, 1)*abs(y-z)", or a design such as '
+        '"bce.modulate(gamma=2)". Can be repeated.'
+    ),
 ]
 Kind = Annotated[
     str | None,
@@ -132,13 +135,27 @@ Numbers = Annotated[list[str] | None, typer.Option("--set", help="A parameter, f
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A loss of `lossmith list`.", metavar="NAME")],
+    loss: Annotated[
+        str,
+        typer.Argument(
+            help='A loss of `lossmith list`, a formula such as "where(y>z, 5, 1)*abs(y-z)", or a design such as '
+            '"2*bce.modulate(gamma=2) + dice".',
+            metavar="LOSS",
+        ),
+    ],
     numbers: Numbers = None,
+    target: Annotated[
+        str | None, typer.Option(help="The kind of target of a formula that names no loss, for example binary.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(help="How p follows from the raw prediction z in a formula, for example sigmoid.")
+    ] = None,
 ) -> None:
-    """Show the formula, derivatives and known facts of a loss."""
+    """Show the formula, derivatives and known facts of a loss, and what it does."""
+    from lossmith.loss.library import look_up
     from lossmith.report.loss_text import page
 
-    print(page(_loss(name, numbers)))
+    print(page(*look_up(loss, _parameters(numbers), target, link)))
 
 
 def export(
@@ -148,7 +165,9 @@ def export(
     out: Annotated[str | None, typer.Option(help="A file to write; by default the code is printed.")] = None,
 ) -> None:
     """Print a loss as code that runs without Lossmith."""
-    text = _loss(name, numbers).source(to)
+    from lossmith.loss import get
+
+    text = get(name, **_parameters(numbers)).source(to)
     if out is None:
         print(text, end="")
         return
@@ -159,10 +178,8 @@ def export(
     Path(out).write_text(text, encoding="utf-8")
 
 
-def _loss(name: str, numbers: list[str] | None) -> Any:
-    """A loss by name with `key=number` texts bound."""
-    from lossmith.loss import get
-
+def _parameters(numbers: list[str] | None) -> dict[str, Any]:
+    """Texts `key=number` as a mapping."""
     given: dict[str, Any] = {}
     for text in numbers or []:
         key, _, value = text.partition("=")
@@ -172,7 +189,7 @@ def _loss(name: str, numbers: list[str] | None) -> Any:
             raise CommandError(
                 "LM603", f'--set takes name=number, got "{text}". For example --set level=0.9.'
             ) from None
-    return get(name, **given)
+    return given
 
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
@@ -181,6 +198,9 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "show": show,
     "export": export,
 }
+
+WITH_MINUS: Final = frozenset({"show"})
+"""Commands whose argument may begin with a minus, as formulas do."""
 
 
 def application() -> typer.Typer:
@@ -195,7 +215,7 @@ def application() -> typer.Typer:
     )
     made.callback()(_root)
     for name, command in COMMANDS.items():
-        made.command(name)(command)
+        made.command(name, context_settings={"ignore_unknown_options": name in WITH_MINUS})(command)
     return made
 
 

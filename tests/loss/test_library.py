@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lossmith as ls
-from lossmith.errors import LossmithError
+from lossmith.errors import FormulaError, LossmithError
+from lossmith.loss.library import look_up
 
 
 @pytest.mark.parametrize(
@@ -48,3 +54,81 @@ def test_names_by_kind_of_target() -> None:
     assert "dice" in ls.names("binary")
     assert "cross_entropy" not in ls.names("binary")
     assert set(ls.names("real")) < set(ls.names())
+
+
+def test_what_a_formula_leaves_unsaid_is_taken_from_the_losses_in_it() -> None:
+    loss = ls.parse("focal(gamma=1.5) + 0.5*dice")
+    assert loss == ls.parse("focal(gamma=1.5) + 0.5*dice", target="binary", link="sigmoid", per="class")
+    assert ls.parse("-y*log(p) + bce") == ls.parse("-y*log(p) + bce", target="binary", link="sigmoid")
+    assert ls.parse("2*ordinal").definition.declaration.columns == ("low", "high")
+    assert ls.parse("2*kl_divergence").definition.declaration.on == "probability"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("bce + mse", "LM150", "bce: binary; mse: real"),
+        ("abs(y - z)", "LM151", 'target="real"'),
+        ("hubre", "LM137", 'Did you mean "huber"'),
+        ("abs(y - z", "LM131", "never closed"),
+        ("import os", "LM131", "import"),
+    ],
+)
+def test_a_formula_that_says_no_target_is_refused_where_no_loss_says_it(text: str, code: str, words: str) -> None:
+    with pytest.raises(FormulaError, match=code) as caught:
+        ls.parse(text)
+    assert words in str(caught.value)
+
+
+def test_a_loss_is_looked_up_by_name_formula_or_design() -> None:
+    assert look_up("huber", {"delta": 2.0}) == (ls.get("huber", delta=2), "")
+    assert look_up("bce.modulate(2)", {"gamma": 1.0}) == (ls.get("focal", gamma=1), "")
+    loss, remark = look_up(" where(y>z, 5, 1) * abs(y-z)", {})
+    assert (loss.target, loss.name) == ("real", "where(y>z, 5, 1) * abs(y-z)")
+    assert "--target" in remark
+    assert look_up("-y*log(p)", {}, target="binary")[0].link == "sigmoid"
+    assert look_up("-y*log(p)", {}, target="binary", link="probit")[0].link == "probit"
+    for text, target, code in (("-y*log(p)", None, "LM159"), ("bce", "real", "LM153"), ("hubre", None, "LM271")):
+        with pytest.raises(LossmithError, match=code):
+            look_up(text, {}, target)
+
+
+def test_json_of_before_the_stages_is_read_and_that_of_nothing_is_not() -> None:
+    record = json.loads(ls.get("huber").to_json())
+    assert ls.from_json(json.dumps(record)) == ls.get("huber")
+    for change in (
+        {"declaration": {"target": "real", "surprise": 1}},
+        {"declaration": {"target": "real", "columns": 5}},
+        {"declaration": {"target": "real", "parameters": {"delta": 1}}},
+        {"declaration": {"target": "real", "parameters": {"delta": {"value": "x", "domain": "real"}}}},
+        {"declaration": {"target": "real", "parameters": {"delta": {"value": 1, "domain": 7}}}},
+        {"declaration": {"target": 5}},
+        {"declaration": {}},
+        {"declaration": {"target": "real", "stages": 7}},
+        {"declaration": {"target": "real", "heads": [1]}},
+        {"declaration": {"target": "real", "link": ["exp"]}},
+        {"formula": "delta * abs(y - z) + q"},
+        {"lossmith": 2},
+    ):
+        with pytest.raises(LossmithError, match="LM1"):
+            ls.from_json(json.dumps(record | change))
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.sampled_from(["real", "binary", "z", "zero", "y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["y", "delta", "value", "domain", "classes",
+        "column", "beta", "mask", "smoothing", "ignored", "reweighting", "priors", "reading", "empty"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+KEYS = ["target", "link", "heads", "columns", "per", "class_axis", "on", "parameters", "source", "name", "stages"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(KEYS), PLAIN, st.sampled_from(["bce", "huber", "ce"]))
+def test_no_json_raises_anything_but_an_error_with_a_code(key: str, value: Any, name: str) -> None:
+    record = json.loads(ls.get(name).to_json())
+    record["declaration"][key] = value
+    try:
+        assert isinstance(ls.from_json(json.dumps(record)), ls.Loss)
+    except LossmithError as error:
+        assert error.code.startswith("LM")

@@ -7,9 +7,12 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lossmith.errors import DataError, did_you_mean
+from lossmith.loss.handle import Loss
+
+T = TypeVar("T")
 
 MODELS: Final = ("boosted", "linear")
 SMALL: Final = 500
@@ -30,7 +33,7 @@ class Request:
     estimate: str | None = None
     kind: str | None = None
     positive: str | None = None
-    loss: tuple[str, ...] = ()
+    loss: tuple[str | Loss, ...] = ()
     test: Any = None
     model: str | None = None
     rows: int | None = None
@@ -72,6 +75,7 @@ def _cost_words(cost: Any) -> str:
 
 WORDS: Final[Mapping[str, Any]] = {
     "cost": _cost_words,
+    "loss": lambda loss: loss if isinstance(loss, str) else loss.to_json(),
     "test": _shown,
     "time_limit": lambda seconds: repr(seconds).removesuffix(".0"),
 }
@@ -90,10 +94,12 @@ def checked(request: Request) -> Request:
     return request
 
 
-def as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    """One text, several, or none, as a tuple.
+def as_tuple(value: T | Iterable[T] | None) -> tuple[T, ...]:
+    """One (a text, a loss), several, or none, as a tuple.
 
     >>> as_tuple("a"), as_tuple(["a", "b"]), as_tuple(None)
     (('a',), ('a', 'b'), ())
     """
-    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)

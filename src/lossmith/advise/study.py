@@ -26,6 +26,7 @@ from lossmith.advise.out.folder import choose_folder, write_folder
 from lossmith.advise.prepare import Prepared, prepare
 from lossmith.advise.request import Request, as_tuple, checked
 from lossmith.advise.tell.found import Found, How
+from lossmith.loss.handle import Loss
 
 Step = Callable[[str, float], None]
 LARGE: int = 100_000
@@ -45,7 +46,7 @@ def study(
     estimate: str | None = None,
     kind: str | None = None,
     positive: str | None = None,
-    loss: str | Iterable[str] = (),
+    loss: str | Loss | Iterable[str | Loss] = (),
     test: Any = None,
     model: str | None = None,
     rows: int | None = None,

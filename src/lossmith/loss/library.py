@@ -6,21 +6,26 @@ Comes in: names, functions, texts. Goes out: `Loss` objects and activations.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lossmith import catalogue
-from lossmith.errors import ArgumentError, FormulaError
-from lossmith.formula.definition import Definition, Parameter, Reweighting
-from lossmith.formula.parse import parse as parse_definition
+from lossmith.errors import ArgumentError, FormulaError, LossmithError
+from lossmith.formula.definition import Parameter
+from lossmith.formula.text import to_text
 from lossmith.formula.trace import Domain
 from lossmith.formula.trace import define as define_definition
+from lossmith.loss.design_scan import is_design
+from lossmith.loss.design_text import check_said, read_design
+from lossmith.loss.formula_text import LINKS, read_formula
 from lossmith.loss.handle import Loss
-from lossmith.maths import VOCABULARY
+from lossmith.loss.stages import stages_of
 from lossmith.numerics.interval import NAMED
 
 FORMAT = 1
 LONGEST_JSON = 200_000
+LONGEST_NAME = 100
 
 
 def get(name: str, *, on: Literal["raw", "probability"] = "raw", **parameters: float | None) -> Loss:
@@ -83,27 +88,68 @@ def define(
     return lambda function: Loss(made(function))
 
 
-def parse(text: str, *, target: str | Mapping[str, str], **declaration: Any) -> Loss:
+def parse(text: str, *, target: str | Mapping[str, str] | None = None, **declaration: Any) -> Loss:
     """A loss from text; the names of the catalogue are functions in it. Never evaluates the text.
+
+    A formula, or a design with combinators behind losses as they are written in Python. What the losses in the text
+    declare need not be said; a formula of `y`, `z` and `p` alone needs a target (and a link, where it reads `p`).
+    Raises `FormulaError` that names the column, and what combinators raise.
 
     >>> import lossmith as ls
     >>> ls.parse("where(y > z, 5, 1) * abs(y - z)", target="real").value([10.0], [8.0])
     10.0
+    >>> ls.parse("bce.reweight(class_weight={0: 1, 1: 20})").gradient([1, 0], [0.0, 0.0]).round(4).tolist()
+    [-0.4762, 0.0238]
     """
-    known = {entry.name: entry.definition for entry in catalogue.LOSSES}
-    for entry in catalogue.LOSSES:
-        known.update(dict.fromkeys(entry.aliases, entry.definition))
-    return Loss(parse_definition(text, target=target, vocabulary=VOCABULARY, functions=known, **declaration))
+    read = read_design if is_design(text) else read_formula
+    return read(text, {"target": target, **declaration})
+
+
+def look_up(
+    text: str, parameters: Mapping[str, Any], target: str | None = None, link: str | None = None
+) -> tuple[Loss, str]:
+    """A loss by name, or from a formula or design, and a remark on what was taken for granted (else an empty text).
+
+    >>> look_up("where(y > z, 5, 1) * abs(y - z)", {})[1]
+    'The text names no loss, so the target is taken to be real; --target says another kind.'
+    """
+    said: dict[str, Any] = {"target": target, "link": link}
+    if text.strip().isidentifier():
+        loss = get(text.strip(), **parameters)
+        check_said(loss, {key: value for key, value in said.items() if value is not None})
+        return loss, ""
+    reads_p = link is None and re.search(r"\bp\b", text) is not None
+    if reads_p and target is not None:
+        said["link"] = LINKS.get(target)
+    if len(text) <= LONGEST_NAME:
+        said["name"] = " ".join(text.split())
+    try:
+        loss, remark = parse(text, **said), ""
+    except FormulaError as error:
+        if error.code != "LM151":
+            raise
+        if reads_p:
+            raise FormulaError("LM159", f'"{" ".join(text.split())}" {NO_LINK}') from None
+        loss, remark = parse(text, **said | {"target": "real"}), REAL
+    return loss.bind(**parameters), remark
+
+
+REAL: Final = "The text names no loss, so the target is taken to be real; --target says another kind."
+NO_LINK: Final = (
+    "reads p, the prediction, and nothing says how it follows from the raw prediction z. "
+    "Say the target, and the link if it is not the usual one: --target binary --link sigmoid."
+)
 
 
 def to_json(loss: Loss) -> str:
-    """The loss as JSON text: formula, declaration, parameters, weights by class; no code."""
+    """The loss as JSON text: formula, declaration, parameters, stages of its design; no code."""
     said = loss.declaration
     said["parameters"] = {
         p.name: {"value": loss.parameters[p.name], "domain": _interval_text(p)} for p in loss.definition.parameters
     }
-    rows = [{"classes": row.classes, "column": row.column} for row in loss.definition.reweighting]
-    return json.dumps({"lossmith": FORMAT, "formula": loss.formula, "declaration": said, "reweighting": rows})
+    stages = stages_of(loss.definition, written=False)
+    said |= {"stages": stages} if stages else {}
+    return json.dumps({"lossmith": FORMAT, "formula": to_text(loss.definition.formula), "declaration": said})
 
 
 def _interval_text(parameter: Parameter) -> str:
@@ -121,22 +167,24 @@ def from_json(text: str) -> Loss:
     {'delta': 2.0}
     """
     record = _read(text)
-    said = {str(k): v for k, v in record["declaration"].items()}
-    said["columns"] = tuple(said.get("columns") or ())
-    said["per"] = tuple(said.get("per") or ()) or None
-    said["parameters"] = {k: (v["value"], v["domain"]) for k, v in (said.get("parameters") or {}).items()}
-    loss = parse(record["formula"], **said)
-    rows = tuple(
-        Reweighting(None if r["classes"] is None else tuple((int(k), float(w)) for k, w in r["classes"]), r["column"])
-        for r in record.get("reweighting", ())
-    )
-    return Loss(_with(loss.definition, rows), loss.values)
+    said = record["declaration"]
+    try:
+        if strange := set(said) - DECLARED:
+            raise KeyError(*strange)
+        said["columns"] = tuple(said.get("columns") or ())
+        said["per"] = tuple(said.get("per") or ()) or None
+        said["parameters"] = {k: (v["value"], v["domain"]) for k, v in (said.get("parameters") or {}).items()}
+        return read_formula(record["formula"], said)
+    except LossmithError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        raise FormulaError("LM141", NO_LOSS) from None
 
 
-def _with(definition: Definition, rows: tuple[Reweighting, ...]) -> Definition:
-    from dataclasses import replace
-
-    return replace(definition, reweighting=rows) if rows else definition
+DECLARED: Final = frozenset(
+    {"target", "link", "heads", "columns", "per", "class_axis", "on", "parameters", "source", "name", "stages"}
+)
+NO_LOSS: Final = "this is not the JSON of a loss; write one with loss.to_json()."
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -148,7 +196,7 @@ def _read(text: str) -> dict[str, Any]:
         version = record["lossmith"]
         ready = isinstance(record["formula"], str) and isinstance(record["declaration"], dict)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise FormulaError("LM141", "this is not the JSON of a loss; write one with loss.to_json().") from None
+        raise FormulaError("LM141", NO_LOSS) from None
     if version != FORMAT or not ready:
         raise FormulaError("LM142", f"the JSON of a loss has format {FORMAT}, found {version!r}.")
     return dict(record)

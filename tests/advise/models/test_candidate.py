@@ -60,3 +60,22 @@ def test_weights_are_said_as_a_ratio_and_known_wherever_they_came_from() -> None
     assert weight_words((0.05, 1.0)) == "1 : 20"
     assert Candidate("x", class_weight=(1.0, 2.0)).weights == Candidate("x", corrects=(1.0, 2.0)).weights == (1.0, 2.0)
     assert Candidate("x").weights == ()
+
+
+DESIGN = "bce.modulate(gamma=2).reweight([1, 20])"
+
+
+def test_designs_and_whole_losses_are_candidates_too() -> None:
+    made = ls.get("bce").modulate(gamma=2).reweight([1, 20])
+    assert loss_of(Candidate("", formula=DESIGN, kind="binary")) == made
+    assert loss_of(Candidate("", formula=made.to_json(), kind="binary")) == made
+    assert label(Candidate("", formula=DESIGN, kind="binary")) == DESIGN
+    assert label(Candidate("", formula=made.to_json(), kind="binary")) == made.name
+
+
+def test_a_design_says_its_own_target_and_a_formula_in_it_has_that_of_the_data() -> None:
+    assert loss_of(Candidate("", formula="poisson.truncate(3)", kind="count")).target == "nonnegative"
+    alone = loss_of(Candidate("", formula="((y - p)**2).truncate(3)", kind="count"))
+    assert (alone.target, alone.link) == ("count", "exp")
+    beside = loss_of(Candidate("", formula="((y - p)**2).truncate(3) + 0.1*poisson", kind="count"))
+    assert (beside.target, beside.link) == ("nonnegative", "exp")

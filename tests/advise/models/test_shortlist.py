@@ -51,7 +51,7 @@ def aimed(found: Profile, cost: Any = None, estimate: str | None = None) -> Aim:
     return aim_of(found, costs, estimate_from(estimate) if estimate else None)
 
 
-def tried(kind: str, cost: Any = None, estimate: str | None = None, *formulas: str, **more: Any) -> list[Candidate]:
+def tried(kind: str, cost: Any = None, estimate: str | None = None, *formulas: Any, **more: Any) -> list[Candidate]:
     found = made(kind)
     return list(shortlist(found, aimed(found, cost, estimate), formulas, **more))
 
@@ -208,3 +208,43 @@ def test_no_loss_is_listed_for_a_kind_twice_with_the_same_parameters() -> None:
         ours = [c for c in tried(kind, **wish) if not c.own]
         keys = [(c.loss_name, tuple(c.parameters.items()), c.class_weight, c.by_cost, c.levels) for c in ours]
         assert len(set(keys)) == len(keys)
+
+
+def test_designs_and_losses_are_tried_as_well() -> None:
+    made = ls.get("bce").modulate(gamma=1).smooth(0.1)
+    texts = ("bce.modulate(gamma=3)", "(-y*log(p) - (1-y)*log(1-p)).truncate(tau=3)", made.to_json())
+    found = [c for c in tried("binary", ERRORS, None, *texts, made) if c.formula]
+    assert [label(c) for c in found] == [*texts[:2], made.name]  # a loss and its JSON are the same candidate
+    assert loss_of(found[0]) == ls.get("focal", gamma=3)
+    assert loss_of(found[2]) == made
+    assert all(c.reason == "You asked for it." for c in found)
+
+
+def test_class_weights_of_a_design_are_known() -> None:
+    (found,) = (c for c in tried("binary", ERRORS, None, "bce.reweight({0: 1, 1: 20})") if c.formula)
+    assert found.corrects == (1.0, 20.0)
+
+
+@pytest.mark.parametrize("text", ["bce.reweight('balanced')", "bce.adjust()", "bce.reweight(effective_number(0.99))"])
+def test_what_a_design_needs_of_the_data_is_found_from_all_targets(text: str) -> None:
+    (found,) = (c for c in tried("binary", ERRORS, None, text) if c.formula)
+    assert loss_of(found) == ls.parse(text).fit(made("binary").y)
+    assert label(found) == text
+
+
+REFUSED = [
+    ("mse.truncate(3)", "kind real"),
+    ("bce.select(top=0.2)", "no sum over rows"),
+    ("bce.temper(2)", "no saved model"),
+    ("bce.mask('known')", "extra columns"),
+    ("bce.modulat(2)", 'Did you mean "modulate"'),
+    ('{"lossmith": 1}', "JSON"),
+    (ls.get("mse").flood(1.0), "kind real"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), REFUSED, ids=[str(row[0])[:30] for row in REFUSED])
+def test_a_design_that_no_study_can_try_is_refused(given: Any, words: str) -> None:
+    with pytest.raises(DataError, match="LM515") as caught:
+        tried("binary", ERRORS, None, given)
+    assert words in str(caught.value)

@@ -1,11 +1,14 @@
-"""A loss to try: a name with parameters, or a formula of the user's, comes in; a `Loss` goes out."""
+"""A loss to try: a name with parameters, or a formula or design of the user's, comes in; a `Loss` goes out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from lossmith.loss.design_scan import is_design
+from lossmith.loss.design_text import losses_in
+from lossmith.loss.formula_text import LINKS as LINKS
 from lossmith.report.words import loss_words
 
 if TYPE_CHECKING:
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A loss to try: `ls.get(loss_name, **parameters)`, or `formula` on a target of `kind`, and why.
+    """A loss to try: `ls.get(loss_name, **parameters)`, or `formula` (a formula, a design or the JSON of a loss) on a target
+    of `kind`, and why.
 
     Exactly one candidate of a list `is_default`. `own` trains with the library's own objective of that name.
     `class_weight` (one number for each class) is put on the loss; `corrects` are the weights that the formula itself has;
@@ -40,36 +44,37 @@ class Candidate:
         return self.class_weight or self.corrects
 
 
-# The link of a formula that is written with p, by kind of target; with z there is none.
-LINKS: Final[Mapping[str, str]] = {
-    "binary": "sigmoid",
-    "fraction": "sigmoid",
-    "class": "softmax",
-    "count": "exp",
-    "nonnegative": "exp",
-    "positive": "exp",
-}
-
-
 def loss_of(candidate: Candidate) -> Loss:
     """Return the loss of a candidate, its class weights inside."""
-    from lossmith.loss import get, parse
+    from lossmith.loss import get
 
-    if candidate.formula is not None:
-        loss = parse(candidate.formula, **_declared(candidate))
-    else:
-        loss = get(candidate.loss_name, **candidate.parameters)  # type: ignore[arg-type]
+    written = candidate.formula is not None
+    loss = _written(candidate) if written else get(candidate.loss_name, **candidate.parameters)  # type: ignore[arg-type]
     weights = dict(enumerate(candidate.class_weight))
     return loss.reweight(weights) if weights else loss
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is a whole loss, as `Loss.to_json` writes it."""
+    return text.lstrip().startswith("{")
+
+
+def _written(candidate: Candidate) -> Loss:
+    """The loss of a text: a whole loss, a design, or a formula on a target of the candidate's kind."""
+    from lossmith.loss import from_json, parse
+
+    text = candidate.formula or ""
+    if is_json(text):
+        return from_json(text)
+    if is_design(text) and losses_in(text):
+        return parse(text)  # its losses say what they take
+    return parse(text, **_declared(candidate))
+
+
 def _declared(candidate: Candidate) -> dict[str, str]:
     """How a formula text is to be read: with the link of its kind where it speaks of p."""
-    import re
-
-    assert candidate.formula is not None
     link = LINKS.get(candidate.kind)
-    speaks_of_p = re.search(r"\bp\b", candidate.formula) is not None
+    speaks_of_p = re.search(r"\bp\b", candidate.formula or "") is not None
     target = "real" if candidate.kind == "ordinal" else candidate.kind
     return {"target": target} | ({"link": link} if link and speaks_of_p else {})
 
@@ -77,7 +82,7 @@ def _declared(candidate: Candidate) -> dict[str, str]:
 def label(candidate: Candidate) -> str:
     """Return a candidate in words."""
     if candidate.formula is not None:
-        return candidate.formula
+        return loss_of(candidate).name if is_json(candidate.formula) else candidate.formula
     words = loss_words(candidate.loss_name, {} if candidate.levels else candidate.parameters)
     if candidate.levels:
         words = f"{words} ({', '.join(f'{level:g}' for level in candidate.levels)})"

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.look.profile import Profile
-from lossmith.advise.models.candidate import Candidate, loss_of
+from lossmith.advise.models.candidate import Candidate, is_json, loss_of
 from lossmith.advise.models.facts import Prior, facts_of
 from lossmith.advise.models.model import own_objective
 from lossmith.advise.models.rows import ROWS, Facts, Row
@@ -28,7 +30,7 @@ MOST: Final = 8
 def shortlist(
     profile: Profile,
     aim: Aim,
-    formulas: tuple[str, ...] = (),
+    formulas: tuple[str | Loss, ...] = (),
     *,
     most: int = MOST,
     model: str = "boosted",
@@ -36,9 +38,9 @@ def shortlist(
 ) -> tuple[Candidate, ...]:
     """Return the losses that fit the target and the aim, the default first, the library's own objective last.
 
-    `formulas` are losses of the user's: names or formula texts; all are tried. `first` holds a first model's predictions of
-    rows that it did not see, from which losses get their scales. Raises `DataError` LM515 for one that
-    cannot be read, that does not take this kind of target, or that is no sum over rows.
+    `formulas` are losses of the user's: names, texts of formulas or designs, or losses; all are tried. `first` holds a
+    first model's predictions of rows that it did not see, from which losses get their scales. Raises `DataError` LM515
+    for one that cannot be read, that does not take this kind of target, or that is no sum over rows.
 
     >>> import polars as pl
     >>> from lossmith.advise.look.aim import aim_of
@@ -83,28 +85,53 @@ def _candidate(row: Row, facts: Facts, kind: str) -> Candidate:
     )
 
 
-def _from_user(text: str, profile: Profile) -> Candidate:
-    """A loss that the user named or wrote."""
+def _from_user(given: str | Loss, profile: Profile) -> Candidate:
+    """A loss that the user named, wrote or made."""
     from lossmith.catalogue import names
 
-    known = set(names())
+    text = given.strip() if isinstance(given, str) else given.to_json()
     candidate = Candidate(
-        text.strip(),
+        text,
         reason="You asked for it.",
-        formula=None if text.strip() in known else text.strip(),
+        formula=None if text in names() else text,
         kind=profile.kind,
     )
     try:
         loss = loss_of(candidate)
-        if loss.definition.parameters and any(value is None for value in loss.parameters.values()):
-            raise DataError("LM515", "give a value to each of its parameters.")
-        _check_target(loss, profile)
-        if not loss.is_additive:
-            raise DataError("LM515", "it is no sum over rows, so a booster cannot train under it.")
+        candidate = replace(candidate, loss_name=loss.name) if is_json(text) else candidate
+        _check_use(loss, profile)
+        if _is_open(loss):
+            loss = _fitted(loss, candidate, profile)
+            candidate = replace(candidate, formula=loss.to_json())
+        inside = class_weights(loss.definition, dict(loss.values), 2) if profile.kind == "binary" else None
     except LossmithError as error:
-        raise DataError("LM515", f'--loss "{text}" cannot be tried: {error.sentence}') from None
-    inside = class_weights(loss.definition, dict(loss.values), 2) if profile.kind == "binary" else None
+        shown = given if isinstance(given, str) else given.name
+        raise DataError("LM515", f'--loss "{shown}" cannot be tried: {error.sentence}') from None
     return replace(candidate, corrects=inside) if inside and len(set(inside)) > 1 else candidate
+
+
+def _check_use(loss: Loss, profile: Profile) -> None:
+    """A study needs numbers for all parameters, this kind of target, and a sum over rows."""
+    if any(value is None for value in loss.parameters.values()):
+        raise DataError("LM515", "give a value to each of its parameters.")
+    _check_target(loss, profile)
+    if not loss.is_additive:
+        raise DataError("LM515", "it is no sum over rows, so a booster cannot train under it.")
+    if loss.definition.reading is not None:
+        raise DataError("LM515", "it changes what raw predictions mean (temper, soft_cap), which no saved model knows.")
+
+
+def _is_open(loss: Loss) -> bool:
+    """Whether it needs the shares of the classes, which only the data know."""
+    rows = loss.definition.reweighting
+    return loss.definition.priors == () or any(row.classes is None and row.column is None for row in rows)
+
+
+def _fitted(loss: Loss, candidate: Candidate, profile: Profile) -> Loss:
+    """The loss with the shares of the classes among all known targets, under the name that the user gave it."""
+    known = profile.y[~np.isnan(profile.y)]
+    found = loss.fit(known.astype(np.int64) if loss.definition.declaration.has_classes else known)
+    return replace(found, definition=replace(found.definition, name=candidate.loss_name))
 
 
 def _check_target(loss: Loss, profile: Profile) -> None:
