@@ -343,6 +343,8 @@ def _numba_pass(
 
 def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
     """Merge the chunks in their order, whatever thread computed them."""
+    if not sizes:
+        return []
     hi, lo = total(sums[:, :, 0].T, axis=0), sums[:, :, 1].sum(axis=1)
     merged = [Pair(np.asarray(h), np.asarray(e + r)) for h, e, r in zip(hi.hi, hi.lo, lo, strict=True)]
     found: list[Pair] = []

@@ -6,6 +6,7 @@ Goes out: `Rows`: every leaf as a contiguous array over the examples, and how re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -38,12 +39,12 @@ class Shape:
     @property
     def n(self) -> int:
         """The number of examples."""
-        return int(np.prod(self.examples, dtype=np.int64))
+        return math.prod(self.examples)
 
     @property
     def entries(self) -> tuple[int, int]:
         """How many entries the first example axis has, and how many examples each holds."""
-        return (self.examples[0] if self.examples else 1), int(np.prod(self.examples[1:], dtype=np.int64))
+        return (self.examples[0] if self.examples else 1), math.prod(self.examples[1:])
 
     def flatten(self, array: Array) -> Array:
         """(full shape) → (n,) or (n, width)."""

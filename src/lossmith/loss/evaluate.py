@@ -94,6 +94,8 @@ def _shaped(definition: Definition, name: str, rows: Rows, result: Result) -> Ar
 
 def _rounded(array: Array, rows: Rows) -> Array:
     """In the dtype of the raw predictions; what is too large for it is infinite there, which is no cause for a warning."""
+    if array.dtype == rows.dtype:
+        return array
     with np.errstate(over="ignore"):
         return array.astype(rows.dtype, copy=False)
 

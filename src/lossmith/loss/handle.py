@@ -13,21 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lossmith.algebra.parts import Bound, full_name, with_numbers
-from lossmith.algebra.reweight import fitted
 from lossmith.calculus.facts import Facts
 from lossmith.compiler import Expressions, expressions
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, bound, check_parameter
 from lossmith.formula.parse import arguments
-from lossmith.formula.roles import WEIGHT
 from lossmith.formula.text import to_text
-from lossmith.kernel.measure import shares_of
 from lossmith.kernel.rows import Array, Rows, load
 from lossmith.loss import evaluate
 from lossmith.loss.designed import Designed
 from lossmith.loss.evaluate import Kernel, Request
 from lossmith.loss.explain import explain, facts_of
-from lossmith.loss.prediction import best_constant, constant_rows, predict
+from lossmith.loss.prediction import best_constant, fitted_to, predict
 from lossmith.loss.stages import stages_said
 from lossmith.loss.sums import Sums
 from lossmith.loss.thresholds import Scores, Thresholds, scores
@@ -332,22 +329,23 @@ class Loss(Designed):
         >>> loss.per_example([1], [0.0]).round(4).tolist()
         [1.3863]
         """
-        plain = replace(self.definition, priors=None, reweighting=self.definition.row_weights, smoothing=())
-        rows = constant_rows(plain, y_true, sample_weight, columns)
-        shares = shares_of(self.definition, rows.leaves, rows.shape.width)
-        return replace(self, definition=fitted(self.definition, shares, rows.leaves.get(WEIGHT)))
+        return replace(self, definition=fitted_to(self.definition, y_true, sample_weight, columns))
 
     def explain(self) -> str:
-        """Numerator and denominator in words.
+        """What the loss does, in plain sentences: what it estimates, which errors it looks at, what is divided by what.
 
         >>> import lossmith as ls
         >>> print(ls.get("mse").explain())
+        It estimates the mean: the average target of similar rows [sampled (338 points)].
+        Too low and too high cost the same at equal distance, whatever the distance.
+        The pull of a row grows in proportion to its error: ten times the error pulls ten times as hard.
+        It is a standard loss; row by row it is exactly 2 * half_squared_error (equal at 278 points).
         squared_error is a mean over rows.
         numerator: the sum over rows of sample_weight * (y - z) ** 2
         denominator: the sum over rows of sample_weight (the number of rows, if there are no weights)
         Rows of weight 0 are absent. Without rows the loss is 0 and so is its gradient.
         """
-        return explain(self.definition)
+        return explain(self.definition, {name: v for name, v in self.parameters.items() if v is not None})
 
     def source(self, backend: str = "numpy") -> str:
         """Standalone code of this loss, which runs without Lossmith.

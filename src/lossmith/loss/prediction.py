@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lossmith.algebra.reweight import fitted
 from lossmith.calculus.optimum import best_constant as minimise
 from lossmith.compiler import direction, expressions
 from lossmith.errors import ArgumentError
@@ -21,6 +22,7 @@ from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
 from lossmith.formula.node import symbol, symbols, walk
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
+from lossmith.kernel.measure import shares_of
 from lossmith.kernel.rows import Array, Rows, as_floats, load
 from lossmith.loss.evaluate import Request, run_rows
 from lossmith.runtime import numpy_function
@@ -136,6 +138,15 @@ def constant_rows(
     else:
         raw = np.zeros(shape)
     return load(definition, y_true, raw, sample_weight, columns, parameters=parameters)
+
+
+def fitted_to(
+    definition: Definition, y_true: Any, weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+) -> Definition:
+    """The definition with what depends on the training set bound: weights by class, class priors."""
+    plain = replace(definition, priors=None, reweighting=definition.row_weights, smoothing=())
+    rows = constant_rows(plain, y_true, weight, columns)
+    return fitted(definition, shares_of(definition, rows.leaves, rows.shape.width), rows.leaves.get(WEIGHT))
 
 
 def best_constant(
