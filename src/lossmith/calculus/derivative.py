@@ -232,8 +232,27 @@ def summed_to(adjoint: Maybe, target: Node) -> Maybe:
     return adjoint
 
 
+# What a sum is written inside of: it is differentiated term by term, so that each term keeps its own safe form.
+AROUND_SUMS: Final = frozenset({"add", "subtract", "negative", "example_mean", "example_sum", "axis_mean"})
+
+
 def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
-    """One reverse pass: the adjoint of every node under the root."""
+    """The adjoint of every node under the root: one reverse pass for each term of the sum that the root is."""
+    if seed is None or not (root.op in AROUND_SUMS or _is_multiple(root)):
+        return _one_pass(root, seed)
+    found: dict[Node, Node] = {root: seed}
+    pairs = list(zip(root.args, argument_adjoints(root, seed), strict=True))
+    for argument, passed in reversed(pairs):
+        for node, adjoint in adjoints(argument, summed_to(passed, argument)).items():
+            found[node] = or_zero(plus(found.get(node), adjoint))
+    return found
+
+
+def _is_multiple(node: Node) -> bool:
+    return node.op == "multiply" and any(number_of(a) is not None for a in node.args)
+
+
+def _one_pass(root: Node, seed: Maybe) -> dict[Node, Node]:
     found: dict[Node, Node] = {} if seed is None else {root: seed}
     by_log: dict[Node, Maybe] = {}
     for node in reversed(walk(root)):

@@ -144,10 +144,12 @@ def _of_number(body: Body, link: str) -> Found | None:
     seen = 0
     for z, p in _inside(body, link, domain):
         centre = float(p.mid())
-        low, high = _distances(centre - domain.low), _distances(domain.high - centre)
-        found = _two_sides(
-            _slopes(body, [(p - t, z) for t in low]), low, _slopes(body, [(p + t, z) for t in high]), high
-        )
+        low = [(p - t, t) for t in _distances(centre - domain.low)]
+        if np.isfinite(domain.low) and not domain.low_open:  # the end itself may be special: no event at all
+            low.append((domain.low, p - domain.low))
+        high = [(p + t, t) for t in _distances(domain.high - centre)]
+        below, above = (_slopes(body, [(y, z) for y, _ in side]) for side in (low, high))
+        found = _two_sides(below, [t for _, t in low], above, [t for _, t in high])
         seen += len(low) + len(high)
         if found is None or (levels and not _same(levels[0], found)):
             return None
@@ -155,9 +157,7 @@ def _of_number(body: Body, link: str) -> Found | None:
     return (_name(*levels[0]), seen) if len(levels) > 3 else None
 
 
-def _two_sides(
-    below: list[Any], low: tuple[float, ...], above: list[Any], high: tuple[float, ...]
-) -> tuple[str, Any] | None:
+def _two_sides(below: list[Any], low: list[Any], above: list[Any], high: list[Any]) -> tuple[str, Any] | None:
     """The shape of the gradient on both sides of the prediction, with its level, if it has one of the known shapes."""
     for shape, power in (("quantile", 0), ("expectile", 1)):
         left = _constant(g / t**power for g, t in zip(below, low, strict=True))
