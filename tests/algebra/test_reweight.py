@@ -1,4 +1,4 @@
-"""Weights by class and by column: they enter the denominator, as in PyTorch, and hard labels equal one-hot rows."""
+"""Weights by class and by column: they enter the denominator, as in PyTorch; a soft label is a mixture of hard ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.algebra.decision import AsIs, Corrected, Threshold, act
-from lossmith.algebra.reweight import class_weights, undone
+from lossmith.algebra.reweight import class_weights, effective_number, undone
 from lossmith.errors import LossmithError
 
 RNG = np.random.default_rng(41)
@@ -41,12 +41,69 @@ def test_they_multiply_the_sample_weight() -> None:
     assert loss.value(Y, RAW, w) == ls.get("ce").using("numpy").value(Y, RAW, w * TABLE[Y])
 
 
-def test_hard_labels_equal_one_hot_and_soft_ones_mix() -> None:
+def test_hard_labels_equal_one_hot() -> None:
     loss = ls.get("ce").reweight([1.0, 5.0, 0.25]).using("numpy")
     assert loss.value(np.eye(3)[Y], RAW) == loss.value(Y, RAW)
-    soft = np.full((20, 3), 1 / 3)
-    expected = ls.get("ce").using("numpy").value(soft, RAW, np.full(20, (soft @ TABLE)[0]))
-    assert loss.value(soft, RAW) == pytest.approx(expected, rel=1e-14)
+    np.testing.assert_array_equal(loss.gradient(np.eye(3)[Y], RAW), loss.gradient(Y, RAW))
+
+
+@pytest.mark.parametrize("name", ["ce", "softmax_focal"])
+def test_a_soft_label_is_a_mixture_of_hard_ones(name: str) -> None:
+    """A row of shares q is one row of each class k of weight q_k, and so of weight q_k w_k."""
+    loss, plain = ls.get(name).reweight([1.0, 5.0, 0.25]).using("numpy"), ls.get(name).using("numpy")
+    soft = RNG.dirichlet(np.ones(3), size=20)
+    parts, classes = (soft * TABLE).reshape(-1), np.tile(np.arange(3), 20)
+    raw = np.repeat(RAW, 3, axis=0)
+    assert loss.value(soft, RAW) == pytest.approx(plain.value(classes, raw, parts), rel=1e-14)
+    gradient = plain.gradient(classes, raw, parts).reshape(20, 3, 3).sum(axis=1)
+    np.testing.assert_allclose(loss.gradient(soft, RAW), gradient, rtol=1e-12, atol=1e-16)
+
+
+def test_a_soft_yes_is_a_mixture_of_yes_and_no() -> None:
+    y, raw = RNG.random(9), RNG.normal(size=9)
+    loss, plain = ls.get("bce").reweight({1: 20.0}).using("numpy"), ls.get("bce").using("numpy")
+    hard, parts = np.tile([0.0, 1.0], 9), np.stack([1 - y, 20 * y], axis=1).reshape(-1)
+    assert loss.value(y, raw) == pytest.approx(plain.value(hard, np.repeat(raw, 2), parts), rel=1e-14)
+    expected = plain.gradient(hard, np.repeat(raw, 2), parts).reshape(9, 2).sum(axis=1)
+    np.testing.assert_allclose(loss.gradient(y, raw), expected, rtol=1e-12, atol=1e-16)
+
+
+def test_the_weights_of_a_loss_that_is_no_mixture_weigh_its_labels() -> None:
+    """The Brier score of a soft label is that of the label as the weights leave it."""
+    y, raw = np.array([0.25, 0.75]), np.array([0.3, -1.0])
+    p, mass = 1 / (1 + np.exp(-raw)), (1 - y) + 3 * y
+    expected = (mass * (3 * y / mass - p) ** 2).sum() / mass.sum()
+    assert ls.get("brier").reweight([1, 3]).using("numpy").value(y, raw) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.peers("torch")
+def test_weighed_shares_are_those_of_torch() -> None:
+    import torch
+
+    soft = RNG.dirichlet(np.ones(3), size=20)
+    arguments = torch.tensor(RAW), torch.tensor(soft), torch.tensor(TABLE)
+    total = torch.nn.functional.cross_entropy(*arguments, reduction="sum").item()
+    loss = ls.get("ce").reweight([1.0, 5.0, 0.25]).using("numpy")
+    assert loss.over("one").value(soft, RAW) == pytest.approx(total, rel=1e-14)
+    mean = torch.nn.functional.cross_entropy(*arguments).item()  # with shares, PyTorch divides by the number of rows
+    assert loss.over("count").value(soft, RAW) == pytest.approx(mean, rel=1e-14)
+
+
+def test_effective_numbers_are_those_of_the_paper() -> None:
+    """Cui et al. (2019), eq. 2 and 4: (1 - beta) / (1 - beta**n), made to add up to the number of classes."""
+    y = np.repeat([0, 1, 2], [90, 9, 1])
+    for beta in (0.0, 0.5, 0.9, 0.9999):
+        numbers = np.array([(1 - beta) / (1 - beta**n) for n in (90, 9, 1)])
+        for loss in (ls.get("ce").reweight(effective_number(beta)), ls.get("ce").reweight(f"effective_number({beta})")):
+            found = [weight for _, weight in loss.fit(y).definition.reweighting[0].classes or ()]
+            # 1 - beta**n loses n units of the last place beside the logarithm that the weights are found by
+            np.testing.assert_allclose(found, numbers * 3 / numbers.sum(), rtol=1e-12)
+
+
+def test_smoothing_does_not_change_what_is_counted() -> None:
+    y = np.array([0, 0, 0, 1])
+    one, other = (loss.reweight("balanced").fit(y) for loss in (ls.get("bce"), ls.get("bce").smooth(0.3)))
+    assert one.definition.reweighting == other.definition.reweighting
 
 
 def test_balanced_weights_come_from_the_training_set() -> None:
@@ -82,8 +139,16 @@ def test_by_column() -> None:
     )
     with pytest.raises(LossmithError, match=r"price"):
         loss.value([1.0], [0.0])
-    with pytest.raises(LossmithError, match=r"LM219"):
-        loss.value([1.0], [0.0], columns={"price": [-1.0]})
+    for wrong in (-1.0, np.nan, np.inf):
+        with pytest.raises(LossmithError, match=r"LM219 .*price must be finite and at least 0, found .* in row 1"):
+            loss.value([1.0, 1.0], [0.0, 0.0], columns={"price": [1.0, wrong]})
+        with pytest.raises(LossmithError, match=r"LM219 .*sample_weight must be finite and at least 0"):
+            ls.get("mse").using("numpy").value([1.0, 1.0], [0.0, 0.0], [1.0, wrong])
+
+
+def test_weighing_twice_by_a_column_is_weighing_by_its_square() -> None:
+    loss = ls.get("mse").reweight(by="price").reweight(by="price").using("numpy")
+    assert loss.value([1.0, 0.0], [0.0, 0.0], columns={"price": [3.0, 1.0]}) == 0.9
 
 
 @pytest.mark.parametrize(
@@ -93,7 +158,13 @@ def test_by_column() -> None:
         (lambda: ls.get("ce").reweight([1, 2], by="x"), "LM280"),
         (lambda: ls.get("mse").reweight([1, 2]), "LM281"),
         (lambda: ls.get("ce").reweight("balance"), "LM282"),
-        (lambda: ls.get("ce").reweight([1.0, -2.0]), "LM283"),
+        (lambda: ls.get("ce").reweight([1.0, -2.0]), "LM283 .*class 1 must be finite and >= 0, got -2"),
+        (lambda: ls.get("ce").reweight({0: float("nan")}), "LM283 .*class 0"),
+        (lambda: ls.get("ce").reweight([float("inf")]), "LM283"),
+        (lambda: ls.get("ce").reweight("effective_number(1)"), "LM282 .*beta"),
+        (lambda: effective_number(-0.1), "LM282 .*beta"),
+        (lambda: ls.get("dice").reweight([1, 2]), "LM281 .*by="),
+        (lambda: ls.get("bce").reweight(by="two words"), "LM114"),
         (lambda: ls.get("ce").reweight({7: 2.0}).using("numpy").value(Y, RAW), "LM285"),
     ],
 )

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from lossmith.algebra.parts import Bound, full_name, is_open
+from lossmith.algebra.parts import Bound, full_name, is_open, with_numbers
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, Parameter, check_definition, sums_examples
 from lossmith.formula.node import Node, constant, make, substitute, symbol, symbols
@@ -29,10 +29,10 @@ def scale(bound: Bound, factor: float) -> Bound:
 
 def add(a: Bound, b: Bound) -> Bound:
     """The sum of two losses of the same target; parameters of the same name and different value are told apart."""
-    _check_alike(a.definition, b.definition)
-    declaration = _joined(a.definition.declaration, b.definition.declaration)
     b = _without_clashes(a, b)
-    same = _smoothing(a) == _smoothing(b)
+    _check_alike(a, b)
+    declaration = _joined(a.definition, b.definition)
+    same = smoothing(a) == smoothing(b)
     left, right = (
         _reaxed(x.definition, x.definition.formula if same else _smooth_inside(x), declaration) for x in (a, b)
     )
@@ -63,26 +63,32 @@ def _finished(formula: Node) -> Node:
     return formula if "example" not in formula.axes else make("example_mean", formula)
 
 
-def _check_alike(a: Definition, b: Definition) -> None:
+def _check_alike(one: Bound, two: Bound) -> None:
+    a, b = one.definition, two.definition
+    names = " and ".join(with_numbers(x.name, _values(x)) for x in (one, two))
     if a.declaration.target != b.declaration.target:
         kinds = [", ".join(f"{n}: {k}" for n, k in d.declaration.target) for d in (a, b)]
-        raise ArgumentError(
-            "LM288", f"{a.name} and {b.name} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added."
-        )
-    joint = _joined(a.declaration, b.declaration)
+        raise ArgumentError("LM288", f"{names} have different targets ({kinds[0]}; {kinds[1]}) and cannot be added.")
+    joint = _joined(a, b)
     for stage, advice in STAGES.items():
-        one, other = (_reaxed(d, getattr(d, stage), joint) for d in (a, b))
-        if one is not other and (isinstance(one, Node) or isinstance(other, Node) or one != other):
-            raise ArgumentError("LM289", f"{a.name} and {b.name} {advice}")
+        first, other = (_said(x, _reaxed(x.definition, getattr(x.definition, stage), joint)) for x in (one, two))
+        if first is not other and (isinstance(first, Node) or isinstance(other, Node) or first != other):
+            raise ArgumentError("LM289", f"{names} {advice}")
     for attribute in ("heads", "on", "class_axis"):
         if getattr(a.declaration, attribute) != getattr(b.declaration, attribute):
-            raise ArgumentError("LM291", f"{a.name} and {b.name} differ in {attribute}; they cannot be added.")
+            raise ArgumentError("LM291", f"{names} differ in {attribute}; they cannot be added.")
     if a.declaration.link != b.declaration.link and _uses_p(a) and _uses_p(b):
         raise ArgumentError(
             "LM292",
-            f"{a.name} and {b.name} read the prediction through different links "
+            f"{names} read the prediction through different links "
             f"({a.declaration.link or 'identity'} and {b.declaration.link or 'identity'}); write one of them in terms of z.",
         )
+
+
+def _said(bound: Bound, stage: Any) -> Any:
+    """A stage with numbers in the place of parameters, which have other names elsewhere."""
+    values = {symbol(k, "parameter"): constant(v) for k, v in _values(bound).items() if v is not None}
+    return substitute(stage, values) if isinstance(stage, Node) else stage
 
 
 # Stages that apply to the rows, so that both parts of a sum must have the same, and what to do where they differ.
@@ -99,16 +105,19 @@ def _uses_p(definition: Definition) -> bool:
     return bool(symbols(definition.formula, role="prediction"))
 
 
-def _joined(a: Declaration, b: Declaration) -> Declaration:
+def _joined(one: Definition, other: Definition) -> Declaration:
+    """What is said of a sum; its link is that of the part that reads the prediction through it."""
+    a, b = one.declaration, other.declaration
+    links = [part.declaration.link for part in (one, other) if _uses_p(part)]
     return replace(
         a,
-        link=a.link or b.link,
+        link=links[0] if links else a.link or b.link,
         columns=tuple(dict.fromkeys((*a.columns, *b.columns))),
         per=tuple(dict.fromkeys((*a.per, *b.per))),
     )
 
 
-def _smoothing(bound: Bound) -> list[float | None]:
+def smoothing(bound: Bound) -> list[float | None]:
     """How much targets are smoothed, one number for each time."""
     return [_values(bound)[name] for name in bound.definition.smoothing]
 

@@ -57,7 +57,8 @@ class Bound:
 
 def refuse(bound: Bound, what: str, reason: str, advice: str) -> NoReturn:
     """Refuse a combination without meaning: why, and what would work."""
-    raise UnsupportedError("LM295", f"{bound.name}: {what} {reason}. {advice}")
+    values = {p.name: dict(bound.values).get(p.name, p.default) for p in bound.definition.parameters}
+    raise UnsupportedError("LM295", f"{with_numbers(bound.name, values)}: {what} {reason}. {advice}")
 
 
 def with_parameter(bound: Bound, name: str, value: float, domain: Interval) -> tuple[Bound, Node]:

@@ -6,6 +6,7 @@ Comes in: a `Bound`. Goes out: a `Bound` with one more stage in its definition.
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Final
 
 from lossmith.algebra.parts import NUMBER_KINDS, Bound, called, one_prediction, refuse, with_parameter
@@ -38,7 +39,7 @@ def ignore(bound: Bound, index: int) -> Bound:
     if bound.kind not in ("binary", "class"):
         advice = "Leave rows out with a mask: mask(by=...), or weight 0."
         refuse(bound, "ignore", f"leaves out a class number, and the target is {bound.kind}", advice)
-    if isinstance(index, bool) or int(index) != index:
+    if isinstance(index, bool) or not isinstance(index, int | float | Integral) or not float(index).is_integer():
         raise ArgumentError("LM297", f"{bound.name}: ignore takes one whole class number, got {index!r}.")
     ignored = tuple(sorted({*bound.definition.ignored, int(index)}))
     made = called(bound, f"ignore({int(index)})")

@@ -146,6 +146,7 @@ def truncate(bound: Bound, tau: float) -> Bound:
 
 def robust(bound: Bound, alpha: float, c: float) -> Bound:
     """Barron's general robust shape, with the loss of a row in the place of half the squared error."""
+    on_rows(bound, "robust", lambda term: term)
     # log priors only move raw predictions, all of which are looked at
     still = substitute(bound.definition.formula, {bound.definition.roles.log_prior: ZERO})
     found = never_negative(replace(bound.definition, formula=still, priors=None), dict(bound.values))

@@ -26,8 +26,8 @@ Array = NDArray[Any]
 
 
 def weighing_columns(definition: Definition) -> tuple[str, ...]:
-    """The columns by which rows are weighed or masked."""
-    return tuple(dict.fromkeys(row.column for row in definition.reweighting if row.column is not None))
+    """The columns by which rows are weighed or masked, each as often as it is named."""
+    return tuple(row.column for row in definition.reweighting if row.column is not None)
 
 
 def measured(
@@ -70,7 +70,7 @@ def _of_class(y: Array, table: Array) -> Array:
 
 def times(weight: Array | None, factor: Array) -> Array:
     """The product of weights; a row of weight 0 stays absent, whatever its factor is made from."""
-    return factor if weight is None else np.where(weight == 0, 0.0, weight * factor)
+    return factor if weight is None else np.multiply(weight, factor, out=np.zeros(len(weight)), where=weight != 0)
 
 
 def shares_of(definition: Definition, leaves: Mapping[Node, Array], width: int) -> Array | None:
