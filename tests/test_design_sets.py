@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 from sklearn import metrics
 
 import lossmith as ls
-from benchmarks import design_protocol, design_rules, design_sets, design_tables
+from benchmarks import design_protocol, design_rules, design_sets, design_tables, designs
 from benchmarks.design_protocol import Decided, compare, decide
 from benchmarks.design_rules import Rows
 
@@ -234,3 +237,71 @@ def test_a_linear_model_reaches_the_least_squares_and_the_median():
     assert model.predict(x) == pytest.approx(least, abs=1e-3 * y.std())  # L-BFGS stops at 1e-7 of the value
     median = design_protocol.linear_model(ls.get("absolute_error"), Rows.of(np.zeros((500, 1)), y), 0.0)
     assert median.predict(np.zeros((1, 1)))[0] == pytest.approx(np.median(y), abs=1e-2 * y.std())
+
+
+# The designs -------------------------------------------------------------------------------------------------------
+
+
+def lines_of(design):
+    """The statements of a design behind its docstring, and the lines of code that they take."""
+    function = ast.parse(textwrap.dedent(inspect.getsource(design))).body[0]
+    statements = function.body[1:]
+    return function, statements, statements[-1].end_lineno - statements[0].lineno + 1
+
+
+def test_there_is_one_design_for_each_problem():
+    assert set(designs.DESIGNS) == set(PROBLEMS)
+
+
+@pytest.mark.parametrize("name", designs.DESIGNS)
+def test_a_design_says_why_and_takes_three_lines_of_the_public_names_at_most(name):
+    function, statements, lines = lines_of(designs.DESIGNS[name])
+    assert len(statements) <= lines <= designs.MOST_LINES
+    assert len(ast.get_docstring(function).splitlines()) == 1
+    used = {node.id for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    assert used == {"ls"}
+    called = {
+        node.attr
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    assert called <= set(ls.__all__)
+
+
+@every_problem
+def test_a_design_builds_and_has_a_slope_on_the_rows_of_its_problem(name):
+    train = PROBLEMS[name].make(0).train
+    loss = designs.fitted(designs.DESIGNS[name](), train).using("numpy")
+    is_class = loss.target == "class"
+    y = train.y.astype(int) if is_class else train.y
+    at = loss.best_constant(y) if loss.target == "positive" else np.median(y) if loss.target == "real" else 0.0
+    raw = np.zeros((len(y), int(y.max()) + 1)) if is_class else np.full(len(y), at)
+    value, slope = loss.value_and_gradient(y, raw, columns=design_protocol._columns(loss, train))
+    assert np.isfinite(value) and np.isfinite(slope).all() and (slope != 0).any()
+    assert loss.predict(raw).shape == raw.shape
+
+
+def judged(value, low, high):
+    return designs.Outcome("x", design_protocol.Difference(1.0, 1.0 + value, low, high, (value,)), 0.0)
+
+
+BETTER, SAME, WORSE = judged(-0.2, -0.3, -0.1), judged(0.0, -0.1, 0.1), judged(0.2, 0.1, 0.3)
+
+
+def test_verdicts_go_by_the_interval():
+    assert [one.verdict for one in (BETTER, SAME, WORSE)] == ["better", "same", "worse"]
+
+
+@pytest.mark.parametrize(("better", "worse", "code"), [(12, 0, 0), (6, 0, 0), (5, 0, 1), (11, 1, 1), (0, 0, 1)])
+def test_the_run_passes_with_six_better_and_none_worse(monkeypatch, better, worse, code):
+    outcomes = iter([BETTER] * better + [WORSE] * worse + [SAME] * (12 - better - worse))
+    monkeypatch.setattr(designs, "judge", lambda *_: next(outcomes))
+    assert designs.main([]) == code
+
+
+@pytest.mark.parametrize("name", ["missed-cases", "echoes"])
+def test_a_design_beats_the_default_loss_with_its_best_rule_on_held_out_rows(name, capsys):
+    assert designs.main(["--only", name, "--seeds", "0"]) == 0
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.startswith(name) and " better " in row
