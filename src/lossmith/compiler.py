@@ -159,7 +159,7 @@ def _need_per_example(found: Expressions) -> Node:
     if found.per_example is None:
         raise UnsupportedError(
             "LM310",
-            f"{found.definition.name}: the total is not a sum over rows, so one row has no loss, gradient or hessian of "
+            f"{found.definition.title}: the total is not a sum over rows, so one row has no loss, gradient or hessian of "
             "its own. Use value, gradient and hvp of the finished number.",
         )
     return found.per_example

@@ -70,19 +70,8 @@ def check(law: Law, bounds: tuple[Bound, ...], row: tuple[int, bool, float], val
     close(one.gradient, back, max(np.abs(one.gradient).max(initial=0.0), np.abs(back).max(initial=0.0), law.size))
 
 
-# Where a law is known not to hold yet: tests marked xfail in tests/kernel/test_measure.py and test_targets.py say why.
-NOT_YET = {
-    "a smoothed loss is the loss of smoothed targets": lambda bound: "class" in bound.definition.declaration.per,
-    "NaN in a row of weight 0 is ignored, in targets, predictions and columns": lambda bound: (
-        bound.definition.row_weights
-    ),
-}
-
-
 def applies(law: Law, *bounds: Bound) -> bool:
     """Whether a law says something about these losses."""
-    if any(NOT_YET.get(law.sentence, lambda bound: False)(bound) for bound in bounds):
-        return False
     return law.where(*bounds) and built(lambda: law.left(*bounds, **middles(law.numbers, bounds[0]))) is not None
 
 

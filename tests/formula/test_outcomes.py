@@ -82,7 +82,7 @@ def test_what_happened_and_what_did_not_are_replaced_everywhere() -> None:
 @given(st.floats(0, 1), st.floats(0, 0.99))
 def test_smoothed_outcomes_still_add_up_to_one(y: float, epsilon: float) -> None:
     rate = symbol("epsilon", "parameter")
-    yes, no = smoothed(Y, Y, rate), smoothed(1 - Y, Y, rate)
+    yes, no = smoothed(Y, Y, rate, of_classes=False), smoothed(1 - Y, Y, rate, of_classes=False)
     found = interpret([yes, no], {Y: y, rate: epsilon}, NUMPY)
     # (1 - e) y + e / 2 and its complement: four roundings each
     assert found[0].item() == pytest.approx((1 - epsilon) * y + epsilon / 2, rel=8 * 2.3e-16)
@@ -92,7 +92,7 @@ def test_smoothed_outcomes_still_add_up_to_one(y: float, epsilon: float) -> None
 def test_smoothed_classes_share_epsilon() -> None:
     rate = symbol("epsilon", "parameter")
     rows = np.eye(4)[[1, 3]]
-    found = interpret([smoothed(YK, YK, rate)], {YK: rows, rate: 0.2}, NUMPY)[0]
+    found = interpret([smoothed(YK, YK, rate, of_classes=True)], {YK: rows, rate: 0.2}, NUMPY)[0]
     np.testing.assert_allclose(found, 0.8 * rows + 0.05, rtol=4 * 2.3e-16)
 
 

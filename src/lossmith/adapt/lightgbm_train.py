@@ -148,7 +148,10 @@ def _set_leaves(booster: Any, done: int, plan: Plan, table: Features, rows: Rows
         raw = (progress.raw + shifts[:, leaf]).ravel()
         return loss.per_example_gradient(np.tile(rows.y, m), raw, weight, columns=columns).reshape(m, -1)
 
-    unit = typical_size(progress.raw - np.asarray(rows.y, dtype=np.float64)) if not isinstance(rows.y, dict) else 1.0
+    on_scale = loss.link == "identity" and not isinstance(
+        rows.y, dict
+    )  # else raw predictions have no unit: 1 is a step
+    unit = typical_size(progress.raw - np.asarray(rows.y, dtype=np.float64)) if on_scale else 1.0
     shift = plan.learning_rate * best_shifts(slopes, leaf, int(leaf.max()) + 1, unit)
     for number, value in enumerate(shift):
         booster.set_leaf_output(done, number, float(value))

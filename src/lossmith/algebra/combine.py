@@ -9,18 +9,18 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-from lossmith.algebra.parts import Bound, full_name, is_open, with_numbers
+from lossmith.algebra.parts import Bound, full_name, is_open
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, Parameter, check_definition, sums_examples
 from lossmith.formula.node import Node, constant, make, substitute, symbol, symbols
 from lossmith.formula.roles import Declaration, roles
-from lossmith.formula.text import number_text
+from lossmith.formula.text import number_text, with_numbers
 
 
 def scale(bound: Bound, factor: float) -> Bound:
     """`factor` times a loss; the factor is divided out again where a booster would misread it."""
     if not factor == factor or factor in (float("inf"), float("-inf")):
-        raise ArgumentError("LM287", f"{bound.definition.name}: a factor must be a finite number, got {factor!r}.")
+        raise ArgumentError("LM287", f"{bound.definition.title}: a factor must be a finite number, got {factor!r}.")
     formula = constant(factor) * _finished(bound.definition.formula)
     base = full_name(bound.definition)
     name = f"{number_text(factor)} * {f'({base})' if is_open(base) else base}"
@@ -127,7 +127,7 @@ def _smooth_inside(bound: Bound) -> Node:
     definition = bound.definition
     if definition.smoothing and definition.weighs_classes:
         raise ArgumentError(
-            "LM289", f"{definition.name}: smooth the sum, not one part of it, where classes are weighed."
+            "LM289", f"{definition.title}: smooth the sum, not one part of it, where classes are weighed."
         )
     return definition.written
 

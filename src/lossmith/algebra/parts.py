@@ -7,7 +7,7 @@ that says what the combinator needs and what would work.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
@@ -17,7 +17,7 @@ from lossmith.formula.definition import Definition, Parameter, check_definition,
 from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, among, constant, make, number_of, substitute, symbol, symbols, walk
 from lossmith.formula.roles import CLASS_KINDS
-from lossmith.formula.text import number_text
+from lossmith.formula.text import with_numbers
 from lossmith.numerics.interval import Interval
 
 ZERO: Final = constant(0.0)
@@ -104,22 +104,7 @@ def full_name(definition: Definition, without: str = "") -> str:
     """
     own = [p.name for p in definition.parameters if not re.search(rf"(?<!\w){re.escape(p.name)}(?![\w=])", without)]
     listed = ", ".join(f"{name}={name}" for name in own)
-    return f"{definition.name}({listed})" if listed and definition.name.isidentifier() else definition.name
-
-
-def with_numbers(name: str, values: Mapping[str, float | None]) -> str:
-    """A name in which parameters stand by their values.
-
-    >>> with_numbers("focal(gamma=gamma).select(top=top)", {"gamma": 2.0, "top": 0.25})
-    'focal(gamma=2).select(top=0.25)'
-    """
-
-    def number(found: re.Match[str]) -> str:
-        value = values[found[0]]
-        return "unbound" if value is None else number_text(value)
-
-    words = "|".join(map(re.escape, values))
-    return re.sub(rf"(?<![\w.'\"])({words})(?![\w=(])", number, name) if words and "(" in name else name
+    return f"{definition.title}({listed})" if listed and definition.name.isidentifier() else definition.name
 
 
 # The loss of one row ------------------------------------------------------------------------------------------------

@@ -50,11 +50,14 @@ ADJUSTMENT: Final = "Menon et al. (2021), Long-tail learning via logit adjustmen
 
 
 def _checked(bound: Bound, prior: Sequence[float]) -> tuple[float, ...]:
-    shares = tuple(float(share) for share in prior)
+    try:
+        shares = tuple(float(share) for share in prior)
+    except (TypeError, ValueError):
+        shares = ()
     if len(shares) < 2 or not all(0 < share < 1 for share in shares) or abs(sum(shares) - 1) > LARGEST_ERROR:
         raise ArgumentError(
             "LM297",
-            f"{bound.name}: prior must hold the share of each class, each above 0 and together 1, got {list(shares)}. "
+            f"{bound.name}: prior must hold the share of each class, each above 0 and together 1, got {prior!r}. "
             "Leave it out and call loss.fit(y_true).",
         )
     return shares

@@ -69,14 +69,14 @@ def by_column(definition: Definition, column: str, *, mask: bool = False) -> Def
 def reweighted(definition: Definition, class_weight: ClassWeight | None = None, by: str | None = None) -> Definition:
     """The same loss with rows weighed by class (numbers, or what `fit` makes numbers of) or by a column."""
     if (class_weight is None) == (by is None):
-        raise ArgumentError("LM280", f"{definition.name}: reweight takes class_weight= or by=, one of them.")
+        raise ArgumentError("LM280", f"{definition.title}: reweight takes class_weight= or by=, one of them.")
     if by is not None:
         return by_column(called(Bound(definition), f"reweight(by={by!r})").definition, by)
     kinds = {kind for _, kind in definition.declaration.target}
     if not kinds & {"binary", "class", "simplex"} or "class" in definition.declaration.per:
         raise UnsupportedError(
             "LM281",
-            f"{definition.name}: class weights need a target of classes with one weight per row. "
+            f"{definition.title}: class weights need a target of classes with one weight per row. "
             'Weigh rows by a column instead: reweight(by="column").',
         )
     row = _by_class(definition, class_weight)
@@ -99,7 +99,7 @@ def _by_class(definition: Definition, class_weight: Any) -> Reweighting:
         if class_weight != "balanced":
             raise ArgumentError(
                 "LM282",
-                f'{definition.name}: class_weight is "balanced", effective_number(beta) or numbers, got "{class_weight}".',
+                f'{definition.title}: class_weight is "balanced", effective_number(beta) or numbers, got "{class_weight}".',
             )
         return Reweighting()
     return Reweighting(_pairs(definition, class_weight))
@@ -111,7 +111,7 @@ def _pairs(definition: Definition, class_weight: Any) -> tuple[tuple[int, float]
     for k, weight in pairs:
         if not (weight >= 0 and np.isfinite(weight)):
             raise ArgumentError(
-                "LM283", f"{definition.name}: the weight of class {k} must be finite and >= 0, got {weight}."
+                "LM283", f"{definition.title}: the weight of class {k} must be finite and >= 0, got {weight}."
             )
     return pairs
 
@@ -132,12 +132,12 @@ def class_table(definition: Definition, classes: int) -> Array:
         if row.column is None and row.classes is None:
             raise ArgumentError(
                 "LM284",
-                f"{definition.name}: these class weights depend on the training set; call loss.fit(y_true) first.",
+                f"{definition.title}: these class weights depend on the training set; call loss.fit(y_true) first.",
             )
         for k, weight in row.classes or ():
             if k >= classes:
                 raise ArgumentError(
-                    "LM285", f"{definition.name}: there is a weight for class {k}, but only {classes} classes."
+                    "LM285", f"{definition.title}: there is a weight for class {k}, but only {classes} classes."
                 )
             table[k] *= weight
     return table

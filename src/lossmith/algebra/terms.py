@@ -19,7 +19,7 @@ from lossmith.algebra.parts import (
     unmoved,
     with_parameter,
 )
-from lossmith.calculus.bounds import never_negative
+from lossmith.calculus.bounds import never_negative, vanishes_where_right
 from lossmith.errors import FormulaError
 from lossmith.formula.node import (
     OPERATIONS,
@@ -96,6 +96,7 @@ def _negated_first(formula: Node, y: Node) -> Node:
 def asymmetric(bound: Bound, under: float = 1.0, over: float = 1.0) -> Bound:
     """The loss times `under` where the prediction lies below the target, times `over` elsewhere."""
     error = of_numbers(bound, "asymmetric")
+    _starts_at_zero(bound, "asymmetric")
     bound, low = with_parameter(bound, "under", under, NONNEGATIVE)
     bound, high = with_parameter(bound, "over", over, NONNEGATIVE)
     factor = make("where", error.args[1] < error.args[0], low, high)
@@ -103,9 +104,18 @@ def asymmetric(bound: Bound, under: float = 1.0, over: float = 1.0) -> Bound:
     return named(bound, f"asymmetric(under={low!r}, over={high!r})", formula)
 
 
+def _starts_at_zero(bound: Bound, what: str) -> None:
+    """Refuse losses that are not 0 at a right prediction: a weight of the error would put a jump, or a pull, there."""
+    seen = vanishes_where_right(bound.definition, dict(bound.values))
+    if not seen.value and seen.evidence == "refuted":
+        advice = "Take the loss without its constant (squared_error, absolute_error, a deviance), or a quantile."
+        refuse(bound, what, f"needs a loss that is 0 where the prediction is right ({seen.text})", advice)
+
+
 def error_weight(bound: Bound, weight: Callable[[Node], Any] | Node) -> Bound:
     """The loss times a weight that is a formula of the error e = y - p; the weight is differentiated with it."""
     error = of_numbers(bound, "error_weight")
+    _starts_at_zero(bound, "error_weight")
     found = as_node(weight(error)) if callable(weight) and not isinstance(weight, Node) else as_node(weight)
     if OPERATIONS[found.op].boolean:
         found = make("where", found, ONE, ZERO)
@@ -139,7 +149,8 @@ def _zoomed(bound: Bound, term: Node, scaled: dict[Node, Node], leaves: tuple[No
 
 def truncate(bound: Bound, tau: float) -> Bound:
     """The smaller of the loss of a row and `tau`: rows beyond it pull no more."""
-    bound, limit = with_parameter(bound, "tau", tau, REAL)
+    seen = never_negative(bound.definition, dict(bound.values))
+    bound, limit = with_parameter(bound, "tau", tau, POSITIVE if seen.value else REAL)
     formula = on_rows(bound, "truncate", lambda term: make("minimum", term, limit))
     return named(bound, f"truncate(tau={limit!r})", formula)
 

@@ -1,6 +1,6 @@
-"""Whether the loss of one row lies below 0 somewhere.
+"""Where the loss of one row lies: whether below 0 somewhere, and whether at 0 where the prediction is right.
 
-Comes in: a definition and parameter values. Goes out: a fact with evidence.
+Comes in: a definition and parameter values. Goes out: facts with evidence.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lossmith.calculus.convexity import class_points, number_points, place
-from lossmith.calculus.evidence import Fact, body_of, is_class_kind
+from lossmith.calculus.evidence import Fact, body_of, is_class_kind, vanishes
+from lossmith.calculus.functional import right_predictions
 from lossmith.formula.definition import Definition
 
 
@@ -28,3 +29,22 @@ def never_negative(definition: Definition, parameters: Mapping[str, float] | Non
     if below:
         return Fact(False, "refuted", 1, place(body, leaves, below[0]))
     return Fact(True, "sampled", len(found))
+
+
+def vanishes_where_right(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
+    """Whether a row whose prediction is its target has the loss 0.
+
+    >>> import lossmith as ls
+    >>> [vanishes_where_right(ls.get(name).definition).value for name in ("mse", "gaussian", "poisson")]
+    [True, False, False]
+    """
+    body = body_of(definition, parameters)
+    if isinstance(body, str):
+        return Fact(False, "open", note=body)
+    targets, raws = right_predictions(body)
+    found = body.at([body.node], {body.target: targets, body.raw: raws})[0][:, 0]
+    wrong = [row for row, ball in enumerate(found) if not vanishes(ball, 1)]
+    if wrong:
+        at = f"y={float(targets[wrong[0], 0].mid()):.6g}: the loss is {float(found[wrong[0]].mid()):.6g}"
+        return Fact(False, "refuted", 1, at)
+    return Fact(bool(len(found)), "sampled", len(found))

@@ -106,6 +106,13 @@ def _inside(body: Body, link: str, domain: Interval) -> Iterator[tuple[float, An
             yield z, p
 
 
+def right_predictions(body: Body) -> tuple[Balls, Balls]:
+    """Targets that are the predictions at the raw predictions beside them: (points, 1) each."""
+    pairs = list(_inside(body, "identity" if body.given else body.link, DOMAINS[body.kind]))
+    targets = np.array([p for _, p in pairs], dtype=object).reshape(-1, 1)
+    return targets, np.array([z for z, _ in pairs]).reshape(-1, 1)
+
+
 def _slopes(body: Body, pairs: Iterable[tuple[Any, float]]) -> list[Any]:
     """The gradient at (target, raw prediction) pairs."""
     from flint import arb

@@ -59,7 +59,7 @@ def on_probability(definition: Definition) -> Definition:
     if all(link_named(link).name == "identity" for link in links):
         raise ArgumentError(
             "LM270",
-            f'{definition.name}: on="probability" needs a loss with a link, such as sigmoid or softmax; '
+            f'{definition.title}: on="probability" needs a loss with a link, such as sigmoid or softmax; '
             "this one takes predictions on the target's scale already. Leave on= out.",
         )
     return replace(definition, declaration=replace(declaration, on="probability"))

@@ -63,7 +63,7 @@ def numpy_source(
     """The text of the module; `additive` is the value as a sum over rows, if it is one."""
     if chooses_per_group(definition):
         raise UnsupportedError(
-            "LM316", f"{definition.name}: the standalone source knows no groups, and this loss chooses rows in each."
+            "LM316", f"{definition.title}: the standalone source knows no groups, and this loss chooses rows in each."
         )
     scale = None
     outputs: dict[str, tuple[Node, ...]] = {"value": (value,)}

@@ -27,7 +27,8 @@ from lossmith.formula.node import (
     walk,
 )
 from lossmith.formula.outcomes import smoothed
-from lossmith.formula.roles import EXAMPLE_SHARE, WEIGHT, Declaration, Roles, roles
+from lossmith.formula.roles import CLASS_KINDS, EXAMPLE_SHARE, WEIGHT, Declaration, Roles, roles
+from lossmith.formula.text import with_numbers
 from lossmith.numerics.interval import Interval
 
 
@@ -83,6 +84,11 @@ class Definition:
         return roles(self.declaration)
 
     @property
+    def title(self) -> str:
+        """The name for messages: with the numbers that its parameters have if nobody says others."""
+        return with_numbers(self.name, {p.name: p.default for p in self.parameters})
+
+    @property
     def weighs_classes(self) -> bool:
         """Whether rows are weighed by their class."""
         return any(row.column is None for row in self.reweighting)
@@ -95,9 +101,10 @@ class Definition:
     @property
     def written(self) -> Node:
         """The formula with the smoothing in it, where that can stand in a formula: unless classes are weighed after it."""
-        formula = self.formula
+        formula, (target, kind) = self.formula, self.declaration.target[0]
         for name in () if self.weighs_classes else self.smoothing:
-            formula = smoothed(formula, self.roles.leaves[self.declaration.target[0][0]], symbol(name, "parameter"))
+            rate = symbol(name, "parameter")
+            formula = smoothed(formula, self.roles.leaves[target], rate, of_classes=kind in CLASS_KINDS)
         return formula
 
     @property
@@ -122,15 +129,15 @@ def check_definition(definition: Definition) -> Definition:
         if name in leaves:
             raise FormulaError(
                 "LM116",
-                f'{definition.name}: "{name}" varies over {_axes_text(leaves[name])} here, but is used as if it varied '
+                f'{definition.title}: "{name}" varies over {_axes_text(leaves[name])} here, but is used as if it varied '
                 f'over {_axes_text(leaf)}. For classes, declare target="class", target="simplex" or per="class".',
             )
-        raise FormulaError("LM116", f'{definition.name}: "{name}" is not declared.{did_you_mean(name, leaves)}')
+        raise FormulaError("LM116", f'{definition.title}: "{name}" is not declared.{did_you_mean(name, leaves)}')
     if not symbols(definition.formula, role="raw") and not symbols(definition.formula, role="prediction"):
-        raise FormulaError("LM117", f"{definition.name}: the formula uses no prediction, so it cannot train anything.")
+        raise FormulaError("LM117", f"{definition.title}: the formula uses no prediction, so it cannot train anything.")
     if OPERATIONS[definition.formula.op].boolean:
         raise FormulaError(
-            "LM124", f"{definition.name}: the formula is a comparison; put it into ls.where(comparison, a, b)."
+            "LM124", f"{definition.title}: the formula is a comparison; put it into ls.where(comparison, a, b)."
         )
     _check_axes(definition)
     return definition
@@ -146,14 +153,14 @@ def _check_axes(definition: Definition) -> None:
     if left:
         raise FormulaError(
             "LM118",
-            f"{definition.name}: the formula still varies over {' and '.join(sorted(left))}. "
+            f"{definition.title}: the formula still varies over {' and '.join(sorted(left))}. "
             "Sum over the classes with ls.over_classes(...), pick the true class with ls.true_class(...), "
             'or declare per="class".',
         )
     if sums_examples(definition.formula) and "example" in definition.formula.axes:
         raise FormulaError(
             "LM119",
-            f"{definition.name}: a part of the formula is summed over the examples and another is not. "
+            f"{definition.title}: a part of the formula is summed over the examples and another is not. "
             "Put ls.mean(...) or ls.sum(...) around the whole of what belongs to one example.",
         )
 
@@ -202,15 +209,15 @@ def check_parameter(definition: Definition, name: str, value: float) -> float:
     if name not in known:
         listed = ", ".join(known) or "none"
         raise ArgumentError(
-            "LM203", f'{definition.name} has no parameter "{name}"; it has: {listed}.{did_you_mean(name, known)}'
+            "LM203", f'{definition.title} has no parameter "{name}"; it has: {listed}.{did_you_mean(name, known)}'
         )
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise ArgumentError("LM204", f"{definition.name}: {name} must be a number, got {value!r}.") from None
+        raise ArgumentError("LM204", f"{definition.title}: {name} must be a number, got {value!r}.") from None
     if number not in known[name].domain:
         expected = known[name].domain.describe()
-        raise ArgumentError("LM205", f"{definition.name}: {name} must be {expected}, got {number:g}.")
+        raise ArgumentError("LM205", f"{definition.title}: {name} must be {expected}, got {number:g}.")
     return number
 
 
@@ -221,5 +228,5 @@ def bound(definition: Definition, values: Mapping[str, float]) -> tuple[float, .
     missing = [p.name for p in definition.parameters if p.default is None and p.name not in values]
     if missing:
         advice = f"bind it: loss.bind({missing[0]}=...)"
-        raise ArgumentError("LM206", f"{definition.name}: {missing[0]} has no default; {advice}.")
+        raise ArgumentError("LM206", f"{definition.title}: {missing[0]} has no default; {advice}.")
     return tuple(float(values.get(p.name, p.default or 0.0)) for p in definition.parameters)

@@ -40,19 +40,19 @@ def embed(definition: Definition, values: Mapping[str, float], outer: Declaratio
     leaves = roles(outer).leaves
     own, used = definition.declaration, symbols(definition.written)
     if own.has_classes and not outer.has_classes:
-        raise FormulaError("LM129", f'{definition.name} works on classes; declare per="class" or a target of classes.')
+        raise FormulaError("LM129", f'{definition.title} works on classes; declare per="class" or a target of classes.')
     if own.on != outer.on:
-        raise FormulaError("LM129", f"{definition.name} takes a {own.on}, the formula around it a {outer.on}.")
+        raise FormulaError("LM129", f"{definition.title} takes a {own.on}, the formula around it a {outer.on}.")
     for name, leaf in definition.roles.leaves.items():
         if name not in leaves and among(leaf, used):
             known = f"known here: {', '.join(leaves)}"
-            raise FormulaError("LM129", f'{definition.name} needs "{name}", which is not declared ({known}).')
+            raise FormulaError("LM129", f'{definition.title} needs "{name}", which is not declared ({known}).')
         if name in leaves:
             replacements[leaf] = leaves[name]
     if not own.heads and not outer.heads and own.on == "raw" and own.link != outer.link:
         replacements[definition.roles.leaves["p"]] = link_named(own.link).inverse(leaves["z"])
     elif own.heads and own.heads != outer.heads:
-        raise FormulaError("LM129", f"{definition.name} has the heads {dict(own.heads)}; declare the same here.")
+        raise FormulaError("LM129", f"{definition.title} has the heads {dict(own.heads)}; declare the same here.")
     if definition.reading is not None:
         read = substitute(definition.reading, {**replacements, definition.roles.leaves["z"]: leaves["z"]})
         replacements[definition.roles.leaves["z"]] = read

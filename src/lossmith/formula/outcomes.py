@@ -79,8 +79,8 @@ DEGREES: Final[dict[str, Callable[[list[int]], int | None]]] = {
 }
 
 
-def smoothed(formula: Node, y: Node, epsilon: Node) -> Node:
+def smoothed(formula: Node, y: Node, epsilon: Node, *, of_classes: bool) -> Node:
     """The formula of the target mixed with `epsilon` of all classes alike (of both outcomes, for yes or no)."""
-    share = epsilon / make("class_sum", ONE) if "class" in y.axes else epsilon / constant(2.0)
+    share = epsilon / make("class_sum", ONE) if of_classes else epsilon / constant(2.0)
     kept = ONE - epsilon
     return by_outcome(formula, y, kept * y + share, kept * (ONE - y) + share)

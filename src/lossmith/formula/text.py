@@ -8,6 +8,7 @@ they mean, and are not meant to be read back.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -156,3 +157,18 @@ def number_text(value: float) -> str:
     if math.isfinite(value) and value == int(value) and abs(value) < 1e16:
         return f"{value:.0f}"
     return repr(value)
+
+
+def with_numbers(name: str, values: Mapping[str, float | None]) -> str:
+    """A name in which parameters stand by their values.
+
+    >>> with_numbers("focal(gamma=gamma).select(top=top)", {"gamma": 2.0, "top": 0.25})
+    'focal(gamma=2).select(top=0.25)'
+    """
+
+    def number(found: re.Match[str]) -> str:
+        value = values[found[0]]
+        return "unbound" if value is None else number_text(value)
+
+    words = "|".join(map(re.escape, values))
+    return re.sub(rf"(?<![\w.'\"])({words})(?![\w=(])", number, name) if words and "(" in name else name

@@ -186,14 +186,14 @@ def _largest(s: System, node: Node, args: list[Array], frame: _Frame) -> Array:
     score, amount, among = (s.centre(a) for a in args)
     n = frame.examples
     score, among = (np.broadcast_to(a.reshape(-1), n) for a in (score, among))
-    weight = np.ones(n) if frame.weights is None else s.centre(frame.weights)
+    weight = np.ones(n) if frame.weights is None else np.array([float(w) for w in frame.weights])
     ids = frame.groups if node.attr else np.zeros(n, dtype=np.int64)
     share = np.zeros(n)
     for g in range(int(ids.max(initial=0)) + 1):
         left = float(np.broadcast_to(amount.reshape(-1), int(ids.max(initial=0)) + 1)[g])
         mass = np.where(ids == g, among * weight, 0.0)
-        for value in np.unique(score[mass != 0])[::-1]:
-            tied = (mass != 0) & (score == value)
+        for value in np.unique(score[mass != 0])[::-1]:  # NaN counts as the largest
+            tied = (mass != 0) & (np.isnan(score) if np.isnan(value) else score == value)
             held = float(mass[tied].sum())
             share[tied] = min(max(left / held, 0.0), 1.0)
             left -= held

@@ -115,10 +115,10 @@ def log_priors(definition: Definition, width: int) -> Array:
     priors = definition.priors
     if not priors:
         raise ArgumentError(
-            "LM284", f"{definition.name}: class priors depend on the training set; call loss.fit(y_true) first."
+            "LM284", f"{definition.title}: class priors depend on the training set; call loss.fit(y_true) first."
         )
     if "class" not in definition.roles.log_prior.axes:
         return np.asarray(np.log(priors[1]) - np.log(priors[0]))
     if len(priors) != width:
-        raise ArgumentError("LM285", f"{definition.name}: there are {len(priors)} class priors, but {width} classes.")
+        raise ArgumentError("LM285", f"{definition.title}: there are {len(priors)} class priors, but {width} classes.")
     return np.asarray(np.log(np.asarray(priors)))

@@ -126,7 +126,7 @@ def _given_weight(
     weight = _weight(definition, sample_weight, given.get("mask"), shape)
     weight = _without_ignored(definition, y_true, weight, shape)
     for name in weighing_columns(definition):
-        weight = times(weight, _factor(definition, name, given[name], shape))
+        weight = times(weight, _factor(definition, name, given[name], shape, weight))
     return weight
 
 
@@ -161,10 +161,10 @@ def as_numbers(definition: Definition, name: str, values: Any) -> Array:
         array = np.asarray(values)
     except ValueError:
         raise ArgumentError(
-            "LM210", f"{definition.name}: {name} must be an array, found rows of unequal length."
+            "LM210", f"{definition.title}: {name} must be an array, found rows of unequal length."
         ) from None
     if array.dtype.kind not in "fiub":
-        raise ArgumentError("LM210", f"{definition.name}: {name} must hold numbers, found {array.dtype} values.")
+        raise ArgumentError("LM210", f"{definition.title}: {name} must hold numbers, found {array.dtype} values.")
     return array
 
 
@@ -181,7 +181,7 @@ def _raw_shape(definition: Definition, raw: Array) -> Shape:
             names = ", ".join(name for name, _ in declaration.heads)
             raise ArgumentError(
                 "LM211",
-                f"{definition.name}: raw_prediction must have shape (n, {len(declaration.heads)}) for the heads {names}, "
+                f"{definition.title}: raw_prediction must have shape (n, {len(declaration.heads)}) for the heads {names}, "
                 f"got {raw.shape}.",
             )
         return Shape(raw.shape, raw.shape[:-1], raw.ndim - 1, raw.shape[-1])
@@ -191,11 +191,11 @@ def _raw_shape(definition: Definition, raw: Array) -> Shape:
         if "class" in declaration.per and not (declaration.link and link_named(declaration.link).row):
             return Shape(raw.shape, raw.shape, None, 1)
         raise ArgumentError(
-            "LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
+            "LM212", f"{definition.title}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
         )
     axis = declaration.class_axis
     if not -raw.ndim <= axis < raw.ndim:
-        raise ArgumentError("LM213", f"{definition.name}: class axis {axis} is not an axis of shape {raw.shape}.")
+        raise ArgumentError("LM213", f"{definition.title}: class axis {axis} is not an axis of shape {raw.shape}.")
     axis %= raw.ndim
     return Shape(raw.shape, raw.shape[:axis] + raw.shape[axis + 1 :], axis, raw.shape[axis])
 
@@ -209,13 +209,15 @@ def _one_of(definition: Definition, y_true: Any, name: str) -> Any:
         return y_true[name]
     except (KeyError, IndexError, TypeError):
         names = ", ".join(n for n, _ in definition.declaration.target)
-        raise ArgumentError("LM214", f"{definition.name}: y_true must be a mapping with the targets {names}.") from None
+        raise ArgumentError(
+            "LM214", f"{definition.title}: y_true must be a mapping with the targets {names}."
+        ) from None
 
 
 def _shapes_differ(definition: Definition, name: str, found: tuple[int, ...], wanted: str) -> ArgumentError:
     return ArgumentError(
         "LM215",
-        f"{definition.name}: {name} must have shape {wanted}, got {found}. Reshape it; shapes are never broadcast.",
+        f"{definition.title}: {name} must have shape {wanted}, got {found}. Reshape it; shapes are never broadcast.",
     )
 
 
@@ -289,7 +291,7 @@ def _refuse(
     rows = np.flatnonzero(bad if present is None else bad & present)
     if rows.size:
         row = int(rows[0])
-        sentence = f"{definition.name}: {expected}, found {found(row)} in row {row} ({rows.size} such rows)."
+        sentence = f"{definition.title}: {expected}, found {found(row)} in row {row} ({rows.size} such rows)."
         raise ArgumentError(code, sentence)
 
 
@@ -335,7 +337,7 @@ def _weight(
         label = "mask" if name == "sample_weight" else name
         given = as_numbers(definition, label, mask)
         if not ((given == 0) | (given == 1)).all():
-            raise ArgumentError("LM224", f"{definition.name}: {label} must hold true and false (or 1 and 0) only.")
+            raise ArgumentError("LM224", f"{definition.title}: {label} must hold true and false (or 1 and 0) only.")
         kept = _spread(definition, label, given.astype(bool), shape)
         weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
     return None if weight is None else np.ascontiguousarray(weight)
@@ -349,19 +351,22 @@ def _without_ignored(definition: Definition, y_true: Any, weight: Array | None, 
     if y.shape != shape.examples:
         raise ArgumentError(
             "LM227",
-            f"{definition.name}: ignored targets are class numbers, one for each row, shape {shape.examples}; got targets "
+            f"{definition.title}: ignored targets are class numbers, one for each row, shape {shape.examples}; got targets "
             f"of shape {y.shape}. Leave rows of shares out with a mask.",
         )
     kept = ~np.isin(y.reshape(-1), definition.ignored)
     return kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
 
 
-def _factor(definition: Definition, name: str, column: ArrayLike, shape: Shape) -> Array:
-    """A column that weighs rows: finite and at least 0; one that masks them: yes and no."""
+def _factor(definition: Definition, name: str, column: ArrayLike, shape: Shape, weight: Array | None) -> Array:
+    """A column that weighs rows: finite and at least 0; one that masks them: yes and no. Absent rows may hold anything."""
     mask = any(row.mask for row in definition.reweighting if row.column == name)
-    values = _weight(definition, None if mask else column, column if mask else None, shape, name)
-    assert values is not None
-    return values
+    values = _spread(definition, name, as_numbers(definition, name, column), shape)
+    values = values if weight is None else np.where(weight == 0, 0, values)
+    values = values.reshape(shape.examples)
+    found = _weight(definition, None if mask else values, values if mask else None, shape, name)
+    assert found is not None
+    return found
 
 
 def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
@@ -371,12 +376,12 @@ def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) ->
     for name in declared:
         if name not in given:
             raise ArgumentError(
-                "LM220", f'{definition.name}: the column "{name}" is missing; pass columns={{"{name}": ...}}.'
+                "LM220", f'{definition.title}: the column "{name}" is missing; pass columns={{"{name}": ...}}.'
             )
     for name in given:
         if name not in declared and name not in BUILT_IN_COLUMNS:
             hint = did_you_mean(name, [*declared, *BUILT_IN_COLUMNS])
-            raise ArgumentError("LM221", f'{definition.name} has no column "{name}".{hint}')
+            raise ArgumentError("LM221", f'{definition.title} has no column "{name}".{hint}')
     return given
 
 

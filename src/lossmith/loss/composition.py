@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lossmith.algebra.parts import with_numbers
 from lossmith.calculus.additivity import ONE, TOTAL, Additive, additive_part
 from lossmith.compiler import expressions
 from lossmith.formula.definition import Definition, Reweighting
 from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, is_number, make, make_from, rebuild, symbol, walk
 from lossmith.formula.roles import EXAMPLE_SHARE
-from lossmith.formula.text import to_text
+from lossmith.formula.text import to_text, with_numbers
 from lossmith.loss.view import is_share
 
 LEAF: Final = re.compile(r"\bz\b")

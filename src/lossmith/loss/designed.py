@@ -19,6 +19,7 @@ import numpy as np
 from lossmith.algebra import combine, finishing, raws, select, targets, terms
 from lossmith.algebra.parts import Bound
 from lossmith.algebra.reweight import ClassWeight, reweighted
+from lossmith.errors import ArgumentError
 from lossmith.formula.node import Node, symbol
 
 
@@ -207,7 +208,7 @@ class Designed:
 
     # which rows, and what the sum is divided by
 
-    def select(self, *, per: str | None = None, **how: Any) -> Self:
+    def select(self, *amount: Any, per: str | None = None, **how: Any) -> Self:
         """Look at some rows only, chosen by their own loss; the sum is divided by the weight that was chosen.
 
         One of: `top=0.2` (the hardest fifth), `top=5` (the five hardest; `per="group"`: of each group),
@@ -219,6 +220,8 @@ class Designed:
         >>> ls.get("mae").select(top=2).value([0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 3.0, 9.0])
         6.0
         """
+        if amount:
+            raise ArgumentError("LM299", f"{self._bound().name}: say what {amount[0]!r} is: select(top={amount[0]!r}).")
         return self._of(select.select(self._bound(), per, **how))
 
     def cvar(self, alpha: float) -> Self:

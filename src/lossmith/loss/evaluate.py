@@ -53,7 +53,8 @@ def run_rows(request: Request, wanted: tuple[str, ...], rows: Rows) -> Result:
     result = run(plan, rows, request.parameters, request.backend, request.n_threads)
     if not nothing_present(rows):
         return result
-    finish = {name: np.full((1, 1), value_without_rows(request.definition)) for name in result.finish}
+    value = value_without_rows(request.definition)
+    finish = {name: np.full((1, 1), value) for name in result.finish}
     return Result(finish, {name: np.zeros_like(a) for name, a in result.outputs.items()}, result.sums)
 
 
@@ -106,7 +107,7 @@ def sums(request: Request, rows: Rows, thresholds: Thresholds | None = None) -> 
     if plan.chooses and thresholds is None:
         raise UnsupportedError(
             "LM315",
-            f"{request.definition.name}: which rows count depends on all of them, so one batch cannot be added up by "
+            f"{request.definition.title}: which rows count depends on all of them, so one batch cannot be added up by "
             "itself. First add up loss.scores(...) of all batches, then give thresholds=scores.thresholds() to sums.",
         )
     if plan.chooses:
@@ -114,7 +115,7 @@ def sums(request: Request, rows: Rows, thresholds: Thresholds | None = None) -> 
     elif plan.rounds > 1:
         raise UnsupportedError(
             "LM311",
-            f"{request.definition.name}: a sum in this formula reads another sum, so one walk over the data is not enough "
+            f"{request.definition.title}: a sum in this formula reads another sum, so one walk over the data is not enough "
             "and there is nothing to add up. Use value on all rows.",
         )
     choose = None if thresholds is None else thresholds.choose
@@ -135,7 +136,8 @@ def with_direction(definition: Definition, rows: Rows, v: ArrayLike) -> Rows:
     array = as_floats(definition, "v", v)
     if array.shape != rows.shape.full:
         raise ArgumentError(
-            "LM222", f"{definition.name}: v must have the shape of raw_prediction {rows.shape.full}, got {array.shape}."
+            "LM222",
+            f"{definition.title}: v must have the shape of raw_prediction {rows.shape.full}, got {array.shape}.",
         )
     flat = rows.shape.flatten(array.astype(np.float64))
     heads = bool(definition.declaration.heads)

@@ -72,7 +72,7 @@ def effects(definition: Definition, parameters: Mapping[str, float]) -> list[str
     """What a loss does, a sentence or two for each question; why nothing is said, where nothing can be."""
     view = view_of(definition, parameters)
     if isinstance(view, str):
-        return [f"What it does cannot be measured: {view.removeprefix(f'{definition.name}: ')}"]
+        return [f"What it does cannot be measured: {view.removeprefix(f'{definition.title}: ')}"]
     named = _named(definition, parameters)
     if named.value.through:
         seen = view_of(definition, parameters, named.value.through)

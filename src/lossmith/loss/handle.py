@@ -12,13 +12,13 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.algebra.parts import Bound, full_name, with_numbers
+from lossmith.algebra.parts import Bound, full_name
 from lossmith.calculus.facts import Facts
 from lossmith.compiler import Expressions, expressions
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, bound, check_parameter
 from lossmith.formula.parse import arguments
-from lossmith.formula.text import to_text
+from lossmith.formula.text import to_text, with_numbers
 from lossmith.kernel.rows import Array, Rows, load
 from lossmith.loss import evaluate
 from lossmith.loss.designed import Designed

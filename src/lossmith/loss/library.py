@@ -43,7 +43,7 @@ def get(name: str, *, on: Literal["raw", "probability"] = "raw", **parameters: f
     optional = {key for entry in catalogue.LOSSES for key in entry.when_given}
     for key, value in parameters.items():
         if value is None and key not in optional:
-            raise ArgumentError("LM204", f"{definition.name}: {key} must be a number, got None.")
+            raise ArgumentError("LM204", f"{definition.title}: {key} must be a number, got None.")
     return Loss(definition).bind(**given)
 
 

@@ -22,13 +22,14 @@ from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
 from lossmith.formula.node import symbol, symbols, walk
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
-from lossmith.kernel.measure import shares_of
+from lossmith.kernel.measure import shares_of, weighing_columns
 from lossmith.kernel.rows import Array, Rows, as_floats, load
 from lossmith.loss.evaluate import Request, run_rows
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
 
 COUNTING: Final = frozenset({"example_count", "largest"})  # they see how many rows there are, or which
+PLACES: Final = 129
 SCAN: Final = tuple(sign * 2.0**k for sign in (-1.0, 1.0) for k in range(-4, 7))
 
 
@@ -87,7 +88,7 @@ def _predict(definition: Definition, raw: Array) -> Array:
         if raw.ndim < 1 or raw.shape[-1] != len(declaration.heads):
             raise ArgumentError(
                 "LM211",
-                f"{definition.name}: raw_prediction must have {len(declaration.heads)} columns, got {raw.shape}.",
+                f"{definition.title}: raw_prediction must have {len(declaration.heads)} columns, got {raw.shape}.",
             )
         columns = [apply_inverse(link, raw[..., j], None) for j, (_, link) in enumerate(declaration.heads)]
         return np.stack(columns, axis=-1)
@@ -95,7 +96,7 @@ def _predict(definition: Definition, raw: Array) -> Array:
     axis = declaration.class_axis if link_named(link).row else None
     if axis is not None and raw.ndim < 2:
         raise ArgumentError(
-            "LM212", f"{definition.name}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
+            "LM212", f"{definition.title}: raw_prediction must have a class axis, shape (n, classes), got {raw.shape}."
         )
     return apply_inverse(link, raw, axis)
 
@@ -112,7 +113,7 @@ def width_of(definition: Definition, y_true: Any) -> int:
     if y.ndim >= 2:
         return int(y.shape[1])
     if y.size == 0 or not (np.isfinite(y).all() and y.min() >= 0):
-        raise ArgumentError("LM217", f"{definition.name}: y_true must hold class indices 0, 1, 2 ...")
+        raise ArgumentError("LM217", f"{definition.title}: y_true must hold class indices 0, 1, 2 ...")
     return int(y.max()) + 1
 
 
@@ -127,7 +128,7 @@ def constant_rows(
     declaration = definition.declaration
     first = y_true[declaration.target[0][0]] if isinstance(y_true, Mapping) else y_true
     shape: tuple[int, ...] = np.shape(first)
-    width = width_of(definition, first)
+    width = width_of(definition, _counting(definition, first, sample_weight, columns))
     is_index = np.ndim(first) == 1
     if declaration.heads or (width > 1 and is_index):
         shape = (*shape, width)
@@ -138,6 +139,20 @@ def constant_rows(
     else:
         raw = np.zeros(shape)
     return load(definition, y_true, raw, sample_weight, columns, parameters=parameters)
+
+
+def _counting(
+    definition: Definition, y: Any, sample_weight: ArrayLike | None, columns: Mapping[str, ArrayLike] | None
+) -> Any:
+    """The class numbers of the rows that are there: absent and ignored rows may hold any number."""
+    if not any(kind in CLASS_KINDS for _, kind in definition.declaration.target) or np.ndim(y) != 1:
+        return y
+    kept = ~np.isin(y, definition.ignored)
+    given = columns or {}
+    for factor in (sample_weight, *(given.get(name) for name in ("mask", *weighing_columns(definition)))):
+        if factor is not None and np.shape(factor) == kept.shape:
+            kept &= np.asarray(factor) != 0
+    return np.asarray(y)[kept] if kept.any() else y
 
 
 def fitted_to(
@@ -161,7 +176,7 @@ def best_constant(
     definition, declaration = request.definition, request.definition.declaration
     rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns, request.parameters))
     if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
-        raise ArgumentError("LM223", f"{definition.name}: there is no row to find a best constant for.")
+        raise ArgumentError("LM223", f"{definition.title}: there is no row to find a best constant for.")
     raw, additive = definition.roles.raw, expressions(definition).additive is not None
     shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in declaration.target)
     dimension = rows.classes if shared else len(raw)
@@ -189,7 +204,19 @@ def best_constant(
     given = declaration.on == "probability"
     bounds = (0.0, 1.0) if given else (-math.inf, math.inf)
     softmax = shared and declaration.link == "softmax" and not given
-    return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=SCAN)
+    scan = SCAN if convex or dimension > 1 else (*SCAN, *_among_targets(definition, rows))
+    return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=scan)
+
+
+def _among_targets(definition: Definition, rows: Rows) -> tuple[float, ...]:
+    """Places among the targets, where each minimum of a loss that forgets far rows lies; none where a link lies between."""
+    name, _ = definition.declaration.target[0]
+    y = rows.leaves[definition.roles.leaves[name]]
+    identity = definition.declaration.link in (None, "identity") and not definition.declaration.heads
+    if not identity or y.ndim > 1 or y.dtype.kind != "f" or len(definition.declaration.target) > 1:
+        return ()
+    present = y[rows.leaves[WEIGHT] != 0] if rows.weighted else y
+    return tuple(np.unique(np.quantile(present, np.linspace(0.0, 1.0, PLACES), method="nearest")).tolist())
 
 
 def _distinct(definition: Definition, rows: Rows) -> Rows:

@@ -45,7 +45,7 @@ class Sums:
         if not isinstance(other, Sums):
             return NotImplemented
         if other.definition.formula_hash != self.definition.formula_hash or other.parameters != self.parameters:
-            raise ArgumentError("LM250", f"sums of {self.definition.name} and {other.definition.name} do not add up.")
+            raise ArgumentError("LM250", f"sums of {self.definition.title} and {other.definition.title} do not add up.")
         if other.classes != self.classes:
             raise ArgumentError("LM251", f"sums over {self.classes} and {other.classes} classes do not add up.")
         merged = tuple(
@@ -75,14 +75,14 @@ class Sums:
         return float(finish_program(self._program, found, self.parameters, self.classes, groups)["value"][0, 0])
 
     def __repr__(self) -> str:
-        return f"<Sums of {self.definition.name} over {self.n_rows} rows>"
+        return f"<Sums of {self.definition.title} over {self.n_rows} rows>"
 
 
 def value_without_rows(definition: Definition) -> float:
     """What a loss without rows is, by its rule: 0, NaN, or an error."""
     if definition.empty == "error":
         raise ArgumentError(
-            "LM226", f"{definition.name}: there is no row (or every weight is 0), which this loss treats as an error."
+            "LM226", f"{definition.title}: there is no row (or every weight is 0), which this loss treats as an error."
         )
     return float("nan") if definition.empty == "nan" else 0.0
 

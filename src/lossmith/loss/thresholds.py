@@ -58,7 +58,9 @@ class Scores:
         if not isinstance(other, Scores):
             return NotImplemented
         if other.definition.formula_hash != self.definition.formula_hash or other.parameters != self.parameters:
-            raise ArgumentError("LM250", f"scores of {self.definition.name} and {other.definition.name} do not add up.")
+            raise ArgumentError(
+                "LM250", f"scores of {self.definition.title} and {other.definition.title} do not add up."
+            )
         joined = {node: JOINERS[node.op](pair, other.sums[node]) for node, pair in self.sums.items()}
         return Scores(
             self.definition, self.parameters, joined, {p: _both(s, other.seen[p]) for p, s in self.seen.items()}
@@ -95,7 +97,7 @@ class Thresholds:
             if missing:
                 raise ArgumentError(
                     "LM314",
-                    f"{self.definition.name}: the thresholds know no group {missing[0]!r}; add its scores first.",
+                    f"{self.definition.title}: the thresholds know no group {missing[0]!r}; add its scores first.",
                 )
             pairs = np.array([borders[name] for name in names.tolist()])[found.groups]
             limit, share = pairs[:, 0], pairs[:, 1]
@@ -110,7 +112,7 @@ def scores(definition: Definition, parameters: Mapping[str, float], rows: Rows) 
     """
     plan = program(definition, ("value",), True)
     if not plan.chooses:
-        raise UnsupportedError("LM313", f"{definition.name} chooses no rows, so that it needs no scores. Use sums.")
+        raise UnsupportedError("LM313", f"{definition.title} chooses no rows, so that it needs no scores. Use sums.")
     check_one_round(definition, plan)
     if not rows.weighted:
         rows = rows.with_weight(np.ones(rows.n))
@@ -132,7 +134,7 @@ def check_one_round(definition: Definition, plan: Program) -> None:
     if any(part.inputs for part in plan.passes) or sum(1 for part in plan.passes if part.picks) > 1:
         raise UnsupportedError(
             "LM311",
-            f"{definition.name}: a sum in this formula reads another sum, so one walk over the data is not enough even "
+            f"{definition.title}: a sum in this formula reads another sum, so one walk over the data is not enough even "
             "when the choice of rows is known. Use value on all rows.",
         )
 
@@ -141,7 +143,7 @@ def _names(definition: Definition, found: Candidates) -> Array:
     if found.group_names is None:
         raise ArgumentError(
             "LM314",
-            f'{definition.name}: to choose per group over several batches, name the groups: columns={{"group": ...}}.',
+            f'{definition.title}: to choose per group over several batches, name the groups: columns={{"group": ...}}.',
         )
     return found.group_names
 
