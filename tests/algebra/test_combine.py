@@ -108,7 +108,7 @@ def test_columns_of_both_are_needed() -> None:
         (lambda: ls.get("mse") + ls.parse("(y-p)**2", target="real", heads={"p": "identity"}), "LM29[01]"),
         (lambda: ls.get("log_loss") + ls.parse("(y-p)**2", target="binary", link="probit"), "LM292"),
         (lambda: ls.get("bce") + ls.get("ce"), "LM288 .*different targets .y: binary; y: class."),
-        (lambda: ls.get("log_loss").reweight([1, 2]) + ls.get("brier"), "LM289 .*add them first, then reweight"),
+        (lambda: ls.get("ce").reweight([1, 2, 3]) + ls.get("ce"), "LM289 .*add them first, then reweight"),
         (lambda: ls.get("bce").mask("a") + ls.get("bce"), "LM289 .*add them first, then reweight .or mask."),
         (lambda: ls.get("bce").ignore(1) + ls.get("bce"), "LM289 .*call ignore on the sum"),
         (lambda: ls.get("bce").adjust() + ls.get("bce"), "LM289 .*adjust the sum"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import lossmith as ls
 from lossmith.algebra import combine, finishing, parts, terms
 from lossmith.algebra.calls import CALLS, ONE_WAY, OTHERWISE, STAGES, UNMET, among_pairs, meet
-from lossmith.algebra.law_rows import Moved, as_they_are
+from lossmith.algebra.law_rows import Batch, Moved, as_they_are
 from lossmith.algebra.laws import EQUAL, IN_ORDER, LAWS, OF_CALLS, OF_ROWS, Law
 from lossmith.algebra.parts import Bound
 from lossmith.catalogue import find
@@ -170,13 +170,16 @@ def test_start_constants(name: str) -> None:
     def same_start(case: Any) -> None:
         (bound,), row, values = case
         moved = law.rows(bound.kind, rows_of(bound, *row), **values)
-        present = moved.right.y[moved.right.weight > 0]
-        # how many classes there are is read off class numbers: those of absent rows too, which is known to be wrong
-        numbered = bound.kind == "class" and present.ndim == 1
-        if len(present) and not (numbered and (present.max() < K - 1 or moved.left.y.min() < 0)):
+        if all(all_classes_seen(bound, side) for side in (moved.left, moved.right)):
             check_start(bound, moved)
 
     same_start()
+
+
+def all_classes_seen(bound: Bound, batch: Batch) -> bool:
+    """Whether there is a row at all; how many classes there are is read off the numbers of those that are there."""
+    present = batch.y[batch.weight > 0]
+    return len(present) > 0 and not (bound.kind == "class" and present.ndim == 1 and present.max() < K - 1)
 
 
 def check_start(bound: Bound, moved: Moved) -> None:

@@ -71,7 +71,7 @@ def test_a_threshold_that_is_given_needs_no_first_round() -> None:
 
 def test_groups_over_several_batches_need_names() -> None:
     loss = ls.get("bce").select(top=1, per="group")
-    with pytest.raises(ArgumentError, match="LM314"):
+    with pytest.raises(ArgumentError, match=r"LM220 .*name the groups"):
         loss.scores([1, 0], [0.5, 0.5]).thresholds()
 
 

@@ -227,9 +227,9 @@ class LightGBMAdapter:
         if not np.isfinite(start).all():
             raise AdapterError(
                 "LM408",
-                f"{self.loss.name}: the best constant is {asked}, because the targets leave nothing to weigh against "
-                "it (all the same, or a class that never occurs). There is nothing to learn from these rows; number "
-                "classes 0, 1, 2 ... without gaps, or give init=.",
+                f"{self.loss.name}: the best constant is {asked}, so that there is no constant to start from: either "
+                "the targets leave nothing to weigh against it (all the same, or a class that never occurs: number classes "
+                "0, 1, 2 ... without gaps), or the loss forgets rows that are far off (truncated, trimmed). Give init=.",
             )
         return start
 

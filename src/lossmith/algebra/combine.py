@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
+from lossmith.algebra.inside import weights_inside
 from lossmith.algebra.parts import Bound, full_name, is_open
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, Parameter, check_definition, sums_examples
@@ -29,7 +30,7 @@ def scale(bound: Bound, factor: float) -> Bound:
 
 def add(a: Bound, b: Bound) -> Bound:
     """The sum of two losses of the same target; parameters of the same name and different value are told apart."""
-    b = _without_clashes(a, b)
+    a, b = _with_weights_alike(a, _without_clashes(a, b))
     _check_alike(a, b)
     declaration = _joined(a.definition, b.definition)
     same = smoothing(a) == smoothing(b)
@@ -57,6 +58,14 @@ def add(a: Bound, b: Bound) -> Bound:
         source="; ".join(dict.fromkeys(s for s in (a.definition.source, b.definition.source) if s)),
     )
     return Bound(check_definition(merged), tuple({**dict(a.values), **dict(b.values)}.items()))
+
+
+def _with_weights_alike(a: Bound, b: Bound) -> tuple[Bound, Bound]:
+    """Both losses, with weights that only one of them has written into its formula, where a formula can say them."""
+    if a.definition.reweighting == b.definition.reweighting:
+        return a, b
+    inside = weights_inside(a), weights_inside(b)
+    return (a, b) if inside[0] is None or inside[1] is None else (inside[0], inside[1])
 
 
 def _finished(formula: Node) -> Node:

@@ -46,7 +46,7 @@ DENOMINATORS: Final[dict[str, Denominator]] = {
 
 def over(bound: Bound, denominator: str) -> Bound:
     """The same sum over rows, divided by something else."""
-    if denominator not in DENOMINATORS:
+    if not isinstance(denominator, str) or denominator not in DENOMINATORS:
         known = ", ".join(f'"{name}"' for name in DENOMINATORS)
         hint = did_you_mean(str(denominator), DENOMINATORS)
         raise ArgumentError("LM298", f"{bound.name}: over takes {known}, got {denominator!r}.{hint}")

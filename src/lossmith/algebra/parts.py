@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from lossmith.calculus.additivity import ONE, TOTAL, Additive, additive_part
+from lossmith.calculus.bounds import alike_where_right
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, Parameter, check_definition, check_parameter, sums_examples
 from lossmith.formula.link import link_named
@@ -228,3 +229,17 @@ def of_numbers(bound: Bound, what: str) -> Node:
 
 def _uses(bound: Bound, name: str) -> bool:
     return among(bound.definition.roles.leaves[name], walk(bound.definition.formula))
+
+
+def comparable(bound: Bound, what: str) -> None:
+    """Refuse losses of a number whose value at a right prediction depends on the target: small would not mean easy."""
+    if bound.kind in NUMBER_KINDS:
+        seen = alike_where_right(bound.definition, dict(bound.values))
+        if seen.evidence == "refuted":
+            advice = "Write the loss so that it is 0 at a right prediction, as in ls.parse('(y - p)**2 / p', ...)."
+            refuse(
+                bound,
+                what,
+                f"compares rows by their loss, which at a right prediction differs here ({seen.note})",
+                advice,
+            )

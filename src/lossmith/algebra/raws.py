@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from lossmith.algebra.parts import Bound, called, named, of_probabilities, refuse, with_parameter
+from lossmith.algebra.parts import YES_OR_NO, Bound, called, named, of_probabilities, refuse, with_parameter
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import check_definition
 from lossmith.formula.link import link_named
@@ -54,7 +54,12 @@ def _checked(bound: Bound, prior: Sequence[float]) -> tuple[float, ...]:
         shares = tuple(float(share) for share in prior)
     except (TypeError, ValueError):
         shares = ()
-    if len(shares) < 2 or not all(0 < share < 1 for share in shares) or abs(sum(shares) - 1) > LARGEST_ERROR:
+    if (
+        len(shares) < 2
+        or (len(shares) > 2 and bound.kind in YES_OR_NO)
+        or not all(0 < share < 1 for share in shares)
+        or abs(sum(shares) - 1) > LARGEST_ERROR
+    ):
         raise ArgumentError(
             "LM297",
             f"{bound.name}: prior must hold the share of each class, each above 0 and together 1, got {prior!r}. "
@@ -83,9 +88,10 @@ def _on_raw(bound: Bound, what: str) -> None:
 
 
 def _read(bound: Bound, call: str, change: Node, source: str) -> Bound:
+    """What is read off a raw prediction: first what was said before, then this."""
     definition = bound.definition
     z = definition.roles.leaves["z"]
-    reading = change if definition.reading is None else substitute(definition.reading, {z: change})
+    reading = change if definition.reading is None else substitute(change, {z: definition.reading})
     made = called(bound, call, source)
     return replace(made, definition=check_definition(replace(made.definition, reading=reading)))
 

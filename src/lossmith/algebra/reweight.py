@@ -49,7 +49,7 @@ def effective_number(beta: float) -> EffectiveNumber:
     >>> [(k, round(w, 3)) for k, w in loss.definition.reweighting[0].classes]
     [(0, 0.277), (1, 1.723)]
     """
-    if not 0 <= beta < 1:
+    if isinstance(beta, bool) or not isinstance(beta, int | float | np.number) or not 0 <= beta < 1:
         raise ArgumentError("LM282", f"effective_number: beta must lie in [0, 1), got {beta!r}. Usual: 0.9 to 0.9999.")
     return EffectiveNumber(float(beta))
 
@@ -58,7 +58,11 @@ def by_column(definition: Definition, column: str, *, mask: bool = False) -> Def
     """The same loss with rows weighed (or masked) by a declared column."""
     declaration = definition.declaration
     if not isinstance(column, str) or not column.isidentifier() or column in RESERVED or keyword.iskeyword(column):
-        raise ArgumentError("LM114", f"{column!r} cannot name a column: use another plain identifier.")
+        taken = ", ".join(sorted(RESERVED))
+        raise ArgumentError(
+            "LM114",
+            f"{column!r} cannot name a column: use a plain identifier that is none of {taken} and no word of Python.",
+        )
     columns = declaration.columns if column in declaration.columns else (*declaration.columns, column)
     row = Reweighting(column=column, mask=mask)
     return replace(
@@ -106,14 +110,24 @@ def _by_class(definition: Definition, class_weight: Any) -> Reweighting:
 
 
 def _pairs(definition: Definition, class_weight: Any) -> tuple[tuple[int, float], ...]:
-    items = class_weight.items() if isinstance(class_weight, Mapping) else enumerate(class_weight)
-    pairs = tuple(sorted((int(k), float(v)) for k, v in items))
+    """Numbers by class from a mapping (or a table with an index, as pandas has), or in the order of the classes."""
+    try:
+        items = class_weight.items() if hasattr(class_weight, "items") else enumerate(class_weight)
+        pairs = tuple(sorted((float(k), float(v)) for k, v in items))
+    except (TypeError, ValueError):
+        pairs = ()
+    if not pairs or not all(k >= 0 and k.is_integer() for k, _ in pairs):
+        raise ArgumentError(
+            "LM283",
+            f"{definition.title}: class weights are numbers by class number, as in {{0: 1, 1: 20}} or [1, 20], got "
+            f"{class_weight!r}.",
+        )
     for k, weight in pairs:
         if not (weight >= 0 and np.isfinite(weight)):
             raise ArgumentError(
-                "LM283", f"{definition.title}: the weight of class {k} must be finite and >= 0, got {weight}."
+                "LM283", f"{definition.title}: the weight of class {k:g} must be finite and >= 0, got {weight}."
             )
-    return pairs
+    return tuple((int(k), weight) for k, weight in pairs)
 
 
 def class_shares(y: Array, n_classes: int) -> Array:

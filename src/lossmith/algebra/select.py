@@ -11,7 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from lossmith.algebra.parts import YES_OR_NO, ZERO, Bound, is_chosen, named, ratio_of, refuse, with_parameter
+import numpy as np
+
+from lossmith.algebra.parts import (
+    YES_OR_NO,
+    ZERO,
+    Bound,
+    comparable,
+    is_chosen,
+    named,
+    ratio_of,
+    refuse,
+    with_parameter,
+)
 from lossmith.calculus.additivity import ONE, TOTAL
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import sums_examples
@@ -20,7 +32,8 @@ from lossmith.numerics.interval import REAL, Interval
 
 SHARE: Final = Interval(0.0, 1.0, low_open=True, high_open=True)
 SHARE_OR_NONE: Final = Interval(0.0, 1.0, low_open=False, high_open=True)
-COUNT: Final = Interval(0.0)
+ABOVE_NOTHING: Final = Interval(0.0)
+FROM_ONE: Final = Interval(1.0, low_open=False)
 
 
 @dataclass(frozen=True)
@@ -51,8 +64,8 @@ def _between(bound: Bound, term: Node, per: str | None, low: Node, high: Node) -
 
 WAYS: Final[dict[str, Way]] = {
     "top_share": Way((("top", SHARE),), lambda bound, term, per, top: _largest(term, top * TOTAL)),
-    "top_count": Way((("top", COUNT),), lambda bound, term, per, top: _largest(term, top, ONE, per)),
-    "negatives": Way((("negatives", COUNT),), _negatives, may_be_none=True),
+    "top_count": Way((("top", FROM_ONE),), lambda bound, term, per, top: _largest(term, top, ONE, per)),
+    "negatives": Way((("negatives", ABOVE_NOTHING),), _negatives, may_be_none=True),
     "above": Way((("above", REAL),), lambda bound, term, per, above: make(
         "stop_gradient", make("where", above <= term, ONE, ZERO)), may_be_none=True),
     "between": Way((("low", SHARE_OR_NONE), ("high", Interval(0.0, 1.0, low_open=True, high_open=False))), _between),
@@ -76,6 +89,7 @@ def _chosen(bound: Bound, way: Way, numbers: Sequence[float], per: str | None) -
     part = replace(part, body=part.term, factor=1.0)  # a threshold is one of the whole loss of a row
     if is_chosen(part.body):
         refuse(bound, "select", "is there already, or rows are looked at together before it", "Choose rows once.")
+    comparable(bound, "select")
     if part.body.axes - {"example"}:
         advice = "Put ls.mean_over_classes(...) around it."
         refuse(bound, "select", "chooses rows, and this loss is finished for each class by itself", advice)
@@ -121,8 +135,10 @@ def _way(bound: Bound, per: str | None, how: dict[str, Any]) -> tuple[str, tuple
 
 
 def _is_whole(value: Any) -> bool:
-    """A whole number from 1 counts rows; a number below 1 is a share."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 1 and float(value).is_integer()
+    """A whole number from 1 counts rows; a number below 1 is a share, and 1.0 would be all rows."""
+    if isinstance(value, int | np.integer):
+        return not isinstance(value, bool) and bool(value >= 1)
+    return isinstance(value, float | np.floating) and float(value) > 1.0 and float(value).is_integer()
 
 
 def _band(bound: Bound, value: Any) -> tuple[float, float]:
@@ -152,6 +168,7 @@ def cvar(bound: Bound, alpha: float) -> Bound:
 def tilt(bound: Bound, t: float) -> Bound:
     """log(mean(exp(t * loss))) / t: above 0 hard rows count more (towards the worst), below 0 less, at 0 all alike."""
     part = ratio_of(bound, "tilt")
+    comparable(bound, "tilt")
     if part.denominator is not TOTAL or sums_examples(part.body):
         advice = "Tilt the mean over all rows."
         refuse(bound, "tilt", "works on a mean over rows", advice)

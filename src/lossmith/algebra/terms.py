@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
+
 from lossmith.algebra.parts import (
     Bound,
+    comparable,
     named,
     of_numbers,
     of_probabilities,
@@ -20,7 +23,7 @@ from lossmith.algebra.parts import (
     with_parameter,
 )
 from lossmith.calculus.bounds import never_negative, vanishes_where_right
-from lossmith.errors import FormulaError
+from lossmith.errors import ArgumentError, FormulaError
 from lossmith.formula.node import (
     OPERATIONS,
     Node,
@@ -31,11 +34,13 @@ from lossmith.formula.node import (
     rebuild,
     substitute,
     symbol,
+    symbols,
     walk,
 )
 from lossmith.formula.outcomes import by_outcome, is_mixture
 from lossmith.formula.roles import CLASS_KINDS
 from lossmith.formula.text import to_text
+from lossmith.interpret import NUMPY, interpret
 from lossmith.numerics.interval import NONNEGATIVE, POSITIVE, REAL, Interval
 
 ONE: Final = constant(1.0)
@@ -108,8 +113,8 @@ def _starts_at_zero(bound: Bound, what: str) -> None:
     """Refuse losses that are not 0 at a right prediction: a weight of the error would put a jump, or a pull, there."""
     seen = vanishes_where_right(bound.definition, dict(bound.values))
     if not seen.value and seen.evidence == "refuted":
-        advice = "Take the loss without its constant (squared_error, absolute_error, a deviance), or a quantile."
-        refuse(bound, what, f"needs a loss that is 0 where the prediction is right ({seen.text})", advice)
+        advice = "Take squared_error or absolute_error, or write the formula: ls.parse('abs(y - p)', target='count', link='exp')."
+        refuse(bound, what, f"needs a loss that is 0 where the prediction is right, and here it is {seen.note}", advice)
 
 
 def error_weight(bound: Bound, weight: Callable[[Node], Any] | Node) -> Bound:
@@ -121,9 +126,30 @@ def error_weight(bound: Bound, weight: Callable[[Node], Any] | Node) -> Bound:
         found = make("where", found, ONE, ZERO)
     if any(OPERATIONS[n.op].joins_examples for n in walk(found)):
         raise FormulaError("LM296", f"{bound.name}: the weight of an error is a formula of that row's error alone.")
+    e = symbol("e", "column", ["example"])
+    alone = substitute(found, {error: e})
+    _check_weight(bound, alone, e)
     formula = on_rows(bound, "error_weight", lambda term: found * term, linear=True)
-    shown = to_text(substitute(found, {error: symbol("e", "column", ["example"])}))
+    shown = to_text(alone)
     return named(bound, f"error_weight({shown!r})", formula)
+
+
+ERRORS: Final = (0.0, *(sign * 10.0**k for sign in (-1, 1) for k in range(-6, 3)))
+
+
+def _check_weight(bound: Bound, weight: Node, e: Node) -> None:
+    """A weight is a finite number of at least 0, whatever the error: seen at errors from 1e-6 to 100."""
+    if any(leaf is not e for leaf in symbols(weight)):
+        return
+    with np.errstate(all="ignore"):
+        found = np.broadcast_to(interpret([weight], {e: np.array(ERRORS)}, NUMPY)[0].ravel(), len(ERRORS))
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if len(bad):
+        at, value = ERRORS[bad[0]], found[bad[0]]
+        raise ArgumentError(
+            "LM296",
+            f"{bound.name}: the weight of an error must be finite and at least 0, but is {value:g} at e = {at:g}.",
+        )
 
 
 def zoom(bound: Bound, scale: float) -> Bound:
@@ -149,6 +175,7 @@ def _zoomed(bound: Bound, term: Node, scaled: dict[Node, Node], leaves: tuple[No
 
 def truncate(bound: Bound, tau: float) -> Bound:
     """The smaller of the loss of a row and `tau`: rows beyond it pull no more."""
+    comparable(bound, "truncate")
     seen = never_negative(bound.definition, dict(bound.values))
     bound, limit = with_parameter(bound, "tau", tau, POSITIVE if seen.value else REAL)
     formula = on_rows(bound, "truncate", lambda term: make("minimum", term, limit))

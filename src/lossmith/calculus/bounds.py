@@ -5,7 +5,8 @@ Comes in: a definition and parameter values. Goes out: facts with evidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from lossmith.calculus.convexity import class_points, number_points, place
 from lossmith.calculus.evidence import Fact, body_of, is_class_kind, vanishes
@@ -38,13 +39,34 @@ def vanishes_where_right(definition: Definition, parameters: Mapping[str, float]
     >>> [vanishes_where_right(ls.get(name).definition).value for name in ("mse", "gaussian", "poisson")]
     [True, False, False]
     """
+    return _where_right(definition, parameters, lambda ball, first: bool(vanishes(ball, 1)))
+
+
+def alike_where_right(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
+    """Whether all rows whose prediction is their target have the same loss.
+
+    >>> import lossmith as ls
+    >>> [alike_where_right(ls.get(name).definition).value for name in ("mse", "gaussian", "poisson")]
+    [True, True, False]
+    """
+    return _where_right(definition, parameters, lambda ball, first: bool(vanishes(ball - first, 1 + abs(first))))
+
+
+def _where_right(
+    definition: Definition, parameters: Mapping[str, float] | None, holds: Callable[[Any, Any], bool]
+) -> Fact[bool]:
     body = body_of(definition, parameters)
     if isinstance(body, str):
         return Fact(False, "open", note=body)
     targets, raws = right_predictions(body)
     found = body.at([body.node], {body.target: targets, body.raw: raws})[0][:, 0]
-    wrong = [row for row, ball in enumerate(found) if not vanishes(ball, 1)]
+    known = [row for row, ball in enumerate(found) if ball.is_finite()]
+    if not known:
+        return Fact(False, "open", note="its value there is not decided")
+    wrong = [row for row in known if not holds(found[row], found[known[0]])]
     if wrong:
-        at = f"y={float(targets[wrong[0], 0].mid()):.6g}: the loss is {float(found[wrong[0]].mid()):.6g}"
-        return Fact(False, "refuted", 1, at)
-    return Fact(bool(len(found)), "sampled", len(found))
+        pairs = [
+            f"{float(found[k].mid()):.4g} where the target is {float(targets[k, 0].mid()):.4g}" for k in (known[0], wrong[-1])
+        ]
+        return Fact(False, "refuted", 1, " and ".join(dict.fromkeys(pairs)))
+    return Fact(True, "sampled", len(known))

@@ -34,6 +34,7 @@ STENCIL: Final = 6e-6  # the cube root of the float64 rounding: the best relativ
 POLISHED_SIZE: Final = 64  # up to this many heads or classes Newton steps with a full hessian give the last digits
 STEPS: Final = 50
 HALVINGS: Final = 20
+DEPTHS: Final = (-1e3, -30.0, -3.0, 0.0)  # a loss that is cut off is flat far out
 
 
 def best_constant(
@@ -224,7 +225,24 @@ def _deepest(line: _Line, low: float, high: float, points: list[float]) -> float
         minima.append(_lowest(line, low, signed[0][0], 0.0))
     if signed[-1][1] < 0:
         minima.append(_lowest(line, signed[-1][0], high, 0.0))
-    return min(minima, key=lambda minimum: _or_infinite(line.look(minimum.seen_at)[0])).at
+    best = min(minima, key=lambda minimum: _or_infinite(line.look(minimum.seen_at)[0]), default=None)
+    lowest = min(grid, key=lambda point: _or_infinite(line.look(point)[0]))
+    if best is not None and not line.look(lowest)[0] < _or_infinite(line.look(best.seen_at)[0]):
+        return best.at
+    return _beside_a_jump(line, grid, lowest)
+
+
+def _beside_a_jump(line: _Line, grid: list[float], lowest: float) -> float:
+    """The least value between the neighbours of a scanned point: where the loss jumps, no slope changes its sign."""
+    at = grid.index(lowest)
+    left, right = grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)]
+    for _ in range(HALVINGS):
+        tried = [left + (right - left) * k / 16 for k in range(17)]
+        values = [_or_infinite(line.look(point)[0]) for point in tried]
+        k = int(np.argmin(values))
+        lowest = tried[k] if values[k] < _or_infinite(line.look(lowest)[0]) else lowest
+        left, right = tried[max(k - 1, 0)], tried[min(k + 1, 16)]
+    return lowest
 
 
 def _or_infinite(value: float) -> float:
@@ -250,10 +268,9 @@ def _best_row(total: Total, dimension: int, softmax: bool) -> Floats:
 
 
 def _occurs(total: Total, dimension: int, k: int) -> bool:
-    """Whether the loss rises again when the raw prediction of class k goes to minus infinity."""
-    row = np.zeros(dimension)
-    row[k] = -1e3
-    return bool(total(row)[1][k] < 0)
+    """Whether the loss rises somewhere on the way when the raw prediction of class k goes to minus infinity."""
+    slopes = (total(np.where(np.arange(dimension) == k, depth, 0.0))[1][k] for depth in DEPTHS)
+    return any(slope < 0 for slope in slopes)
 
 
 def _swept(total: Total, row: Floats) -> Floats:

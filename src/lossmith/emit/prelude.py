@@ -75,20 +75,32 @@ def _largest(score: Any, amount: Any, among: Any, weight: Any, groups: Any) -> A
     score, among, weight = np.broadcast_to(score, n), np.broadcast_to(among, n), np.broadcast_to(weight, n)
     mass = np.where(weight == 0, 0.0, among * weight)
     amount = np.asarray(amount, dtype=np.float64).reshape(-1)
-    border, share = np.full((2, 1 if groups is None else np.max(groups, initial=-1) + 1), 0.0)
     if groups is None:
-        border[0], share[0] = _border(score[mass != 0], mass[mass != 0], amount[0])
-        chosen = _chosen(score, border[0], share[0], among)
+        border, share = _border(score[mass != 0], mass[mass != 0], amount[0])
+        chosen = _chosen(score, border, share, among)
     else:
-        rows = np.flatnonzero(mass != 0)
-        rows = rows[np.argsort(groups[rows], kind="stable")]
-        ends = np.searchsorted(groups[rows], np.arange(len(border) + 1))
-        wanted = np.broadcast_to(amount, len(border))
-        for g in range(len(border)):
-            part = rows[ends[g] : ends[g + 1]]
-            border[g], share[g] = _border(score[part], mass[part], wanted[g])
-        chosen = _chosen(score, border[groups], share[groups], among)
+        chosen = _largest_of_each(score, amount, mass, groups) * among
     return np.where(mass == 0, 0.0, chosen).reshape(-1, 1)
+
+
+def _largest_of_each(score: Any, amount: Any, mass: Any, groups: Any) -> Any:
+    """The same in each group, by sorting: runs of equal score, and how much of the group lies before them."""
+    share = np.zeros(len(score))
+    order = np.flatnonzero(mass != 0)
+    if not len(order):
+        return share
+    unknown = np.isnan(score[order])
+    order = order[np.lexsort((np.where(unknown, 0.0, -score[order]), ~unknown, groups[order]))]
+    s, g, unknown = score[order], groups[order], np.isnan(score[order])
+    same = (g[1:] == g[:-1]) & ((s[1:] == s[:-1]) | (unknown[1:] & unknown[:-1]))
+    starts = np.flatnonzero(np.concatenate([[True], ~same]))
+    held = np.add.reduceat(mass[order], starts)
+    before = np.cumsum(held) - held
+    first = np.searchsorted(g[starts], g[starts])
+    wanted = np.broadcast_to(amount, g[-1] + 1)[g[starts]] - (before - before[first])
+    found = np.minimum(np.maximum(wanted / held, 0.0), 1.0)
+    share[order] = np.repeat(found, np.diff(np.concatenate([starts, [len(order)]])))
+    return share
 
 
 def _exp_muladd(a: Any, b: Any, c: Any) -> Any:

@@ -6,7 +6,6 @@ Goes out: `Rows`: every leaf as a contiguous array over the examples, and how re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -20,43 +19,12 @@ from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, symbol_of
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
 from lossmith.kernel.measure import chooses_per_group, data_leaves, measured, times, weighing_columns
+from lossmith.kernel.shape import Shape
 from lossmith.numerics.interval import DOMAINS, Interval
 
 Array = NDArray[Any]
 BUILT_IN_COLUMNS: Final = ("mask", "group")
 FLOATS: Final = {np.dtype(np.float32): np.dtype(np.float32), np.dtype(np.float16): np.dtype(np.float32)}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How raw predictions are laid out: the example axes, and where the class or head axis stands (None: nowhere)."""
-
-    full: tuple[int, ...]
-    examples: tuple[int, ...]
-    axis: int | None
-    width: int
-
-    @property
-    def n(self) -> int:
-        """The number of examples."""
-        return math.prod(self.examples)
-
-    @property
-    def entries(self) -> tuple[int, int]:
-        """How many entries the first example axis has, and how many examples each holds."""
-        return (self.examples[0] if self.examples else 1), math.prod(self.examples[1:])
-
-    def flatten(self, array: Array) -> Array:
-        """(full shape) → (n,) or (n, width)."""
-        if self.axis is None:
-            return array.reshape(-1)
-        return np.moveaxis(array, self.axis, -1).reshape(-1, self.width)
-
-    def restore(self, array: Array) -> Array:
-        """(n,) or (n, width) → full shape, or the example shape for one number per example."""
-        if self.axis is None or array.ndim == 1:
-            return array.reshape(self.examples)
-        return np.ascontiguousarray(np.moveaxis(array.reshape(*self.examples, self.width), -1, self.axis))
 
 
 @dataclass(frozen=True)
@@ -371,7 +339,11 @@ def _factor(definition: Definition, name: str, column: ArrayLike, shape: Shape, 
 
 def _columns(definition: Definition, columns: Mapping[str, ArrayLike] | None) -> dict[str, Any]:
     """The extra columns by name; a missing or unknown one is refused."""
-    given = dict(columns or {})
+    if columns is not None and not hasattr(columns, "keys"):
+        raise ArgumentError(
+            "LM221", f'{definition.title}: columns are a mapping of names to arrays, as in columns={{"cost": ...}}.'
+        )
+    given = {str(name): columns[name] for name in columns.keys()} if columns is not None else {}  # noqa: SIM118
     declared = definition.declaration.columns
     for name in declared:
         if name not in given:
@@ -391,6 +363,10 @@ def _groups(
     """Group ids and their names: those given, else the first example axis (an image, a query), which has none."""
     if "group" not in definition.declaration.per and not chooses_per_group(definition):
         return None, 1, None
+    if group is None and chooses_per_group(definition) and len(shape.examples) < 2:
+        raise ArgumentError(
+            "LM220", f'{definition.title}: rows are chosen in each group; name the groups: columns={{"group": ...}}.'
+        )
     if group is None:
         size = shape.examples[0] if shape.examples else 0
         inner = int(np.prod(shape.examples[1:], dtype=np.int64))

@@ -46,6 +46,24 @@ class Designed:
 
     __rmul__ = __mul__
 
+    def __radd__(self, other: int) -> Self:
+        """So that `sum(losses)` works, which starts from 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __neg__(self) -> Self:
+        """Minus the loss."""
+        return self * -1.0
+
+    def __sub__(self, other: Self) -> Self:
+        """The difference of two losses of the same target."""
+        return self + -other if isinstance(other, Designed) else NotImplemented
+
+    def __truediv__(self, divisor: float) -> Self:
+        """The loss divided by a number."""
+        if isinstance(divisor, bool) or not isinstance(divisor, int | float | np.floating | np.integer) or divisor == 0:
+            return NotImplemented
+        return self * (1.0 / float(divisor))
+
     # weights and targets
 
     def reweight(self, class_weight: ClassWeight | None = None, *, by: str | None = None) -> Self:

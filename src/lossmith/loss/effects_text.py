@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from lossmith.loss.effects import Pulls, Sides
-from lossmith.loss.figures import EVEN, exact, listed, number, often, percent, times
-from lossmith.loss.nearest import Nearest
-from lossmith.loss.settling import SHARES, Settled
+from lossmith.loss.figures import EVEN, exact, listed, number, percent, times
+from lossmith.loss.nearest import AROUND
+from lossmith.loss.settling import N_EXAMPLE, SHARES, TOGETHER, Settled
 
 # What it estimates ------------------------------------------------------------------------------------------------
 
@@ -49,11 +50,18 @@ def estimates_probability(weights: Sequence[float], through: str, evidence: str,
     return f"It estimates a shifted probability: as if {shown} [{evidence}]."
 
 
-def settles(found: Settled) -> str:
-    """Where it settles on the lopsided example, and where that lies."""
+def weighed(columns: Sequence[str]) -> str:
+    """What weights by a column do to every estimate."""
+    shown = listed([f'"{name}"' for name in columns])
+    return f"Rows do not count one each, but as much as {shown} says."
+
+
+def settles(found: Settled, around: Sequence[str] = ()) -> str:
+    """Where it settles on the lopsided example, and where that lies; `around`: what keeps a row's own answer away."""
     middle, mean, at = (number(v) for v in (found.median, found.mean, found.prediction))
+    why = f"With {listed([AROUND[name] for name in dict.fromkeys(around)])}, what it" if around else "What it"
     return (
-        f"What it estimates has no name here: on an example of lopsided targets (median {middle}, mean {mean}) "
+        f"{why} estimates has no name here: on an example of {N_EXAMPLE} lopsided targets (median {middle}, mean {mean}) "
         f"it settles at {at}, {_place(found)}: {percent(found.below)} of them lie lower."
     )
 
@@ -76,11 +84,19 @@ def implies(predictions: Sequence[float], probabilities: bool = True, together: 
     pairs = [f"{percent(q)}: {show(p)}" for q, p in zip(SHARES, predictions, strict=True)]
     said = f"where {pairs[0].replace(':', ' are positive it says')}, where {', where '.join(pairs[1:])}"
     if together:
-        return f"If nothing tells rows apart, {said}: the same for all of them."
+        return (
+            f"If nothing tells {TOGETHER} rows apart, {said}: the same for all of them. "
+            f"With more rows, or fewer, it may say something else."
+        )
     if not probabilities:
         return f"Its raw prediction is no probability: {said}."
     back = " Read it backwards for probabilities." if len(set(predictions)) == len(SHARES) else ""
     return f"It does not estimate the probability: {said}.{back}"
+
+
+def reaches(most: float) -> str:
+    """How far predictions reach."""
+    return f"Its predictions reach no further than {percent(most)} for a class."
 
 
 def implies_classes(shares: Sequence[float], predictions: Sequence[float]) -> str:
@@ -96,14 +112,16 @@ def too_low_and_high(found: Sides) -> str:
     """How the cost of a prediction that is too low compares with one too high."""
     if found.elsewhere:
         return f"A row whose target is {number(found.at)} costs least elsewhere than at {number(found.at)}."
-    ratio = next((r for r in found.ratios if not math.isnan(r)), None)
-    if ratio is None:
+    known = [(t, r) for t, r in zip(found.places, found.ratios, strict=True) if not math.isnan(r)]
+    if not known:
         return "Neither too low nor too high costs anything."
-    step = number(found.places[len(found.places) // 2])
+    step, ratio = number(known[len(known) // 2][0]), known[0][1]
     if found.constant and abs(ratio - 1) < EVEN:
         return "Too low and too high cost the same at equal distance, whatever the distance."
     if found.constant and not ratio:
         return "A prediction that is too low costs no more than one that is right."
+    if found.constant and math.isinf(ratio):
+        return "A prediction that is too high costs no more than one that is right."
     if found.constant:
         (less, more), ratio = (("low", "high"), ratio) if ratio > 1 else (("high", "low"), 1 / ratio)
         return f"A prediction {step} too {less} costs {number(ratio)} times one {step} too {more}, at every size."
@@ -113,16 +131,22 @@ def too_low_and_high(found: Sides) -> str:
 def _compared(found: Sides) -> str:
     """The ratios at every distance, of the dearer side where one is always dearer."""
     pairs = [(t, r) for t, r in zip(found.places, found.ratios, strict=True) if not math.isnan(r)]
-    low = any(r < 1 for _, r in pairs)
-    less, more = ("high", "low") if low else ("low", "high")
-    if low and any(r > 1 for _, r in pairs):
-        return f"too low costs, beside too high: {', '.join(f'{times(r)} at {number(t)}' for t, r in pairs)}"
-    shown = [f"{_dearer(1 / r if low and r else math.inf if low else r)} at {number(t)}" for t, r in pairs]
-    return f"too {less} costs more than too {more}: {', '.join(shown)}"
+    if found.low == found.high:
+        return f"too low costs, beside too high: {', '.join(f'{_dearer(r)} at {number(t)}' for t, r in pairs)}"
+    less, more = ("high", "low") if found.high else ("low", "high")
+    turned = [(t, (1 / r if r else math.inf) if found.high else r) for t, r in pairs]
+    often = all(abs(r - 1) >= EVEN for _, r in turned)
+    start = f"too {less} costs more than too {more}" if often else f"too {less} costs as much as too {more} or more"
+    return f"{start}: {', '.join(f'{_dearer(r)} at {number(t)}' for t, r in turned)}"
 
 
 def _dearer(ratio: float) -> str:
-    return "the other nothing" if math.isinf(ratio) else times(ratio)
+    """A ratio of two costs in a list."""
+    if math.isinf(ratio):
+        return "it alone"
+    if abs(ratio - 1) < EVEN:
+        return "the same"
+    return f"{number(ratio)} times" if ratio else "nothing"
 
 
 def miss_and_alarm(found: Sides) -> str:
@@ -133,14 +157,24 @@ def miss_and_alarm(found: Sides) -> str:
     if not pairs:
         return "Neither a miss nor a false alarm costs anything."
     ratio = pairs[0][1]
+    if found.constant and (math.isinf(ratio) or not ratio):
+        one, other = ("missed positive", "false alarm") if ratio else ("false alarm", "missed positive")
+        return f"Only a {one} costs anything: a {other} costs no more than a right answer."
+    beyond = "" if found.plain else "Beyond what a right answer of the same certainty costs, "
+    return f"{beyond}{_miss(found, pairs)}" if beyond else _miss(found, pairs).replace("a ", "A ", 1)
+
+
+def _miss(found: Sides, pairs: Sequence[tuple[float, float]]) -> str:
+    """A miss beside a false alarm, as a sentence that starts small."""
+    ratio = pairs[0][1]
     if found.constant and abs(ratio - 1) < EVEN:
-        return "A miss costs as much as a false alarm of the same certainty."
+        return "a miss costs as much as a false alarm of the same certainty."
     if found.constant and ratio > 1:
-        return f"A missed positive costs {number(ratio)} times a false alarm of the same certainty."
-    if found.constant and ratio:
-        return f"A false alarm costs {number(1 / ratio)} times a missed positive of the same certainty."
+        return f"a missed positive costs {number(ratio)} times a false alarm of the same certainty."
+    if found.constant:
+        return f"a false alarm costs {number(1 / ratio)} times a missed positive of the same certainty."
     shown = ", ".join(f"{_dearer(r)} at {percent(c)}" for c, r in pairs)
-    return f"A missed positive costs, beside a false alarm of the same certainty: {shown}."
+    return f"a missed positive costs, beside a false alarm of the same certainty: {shown}."
 
 
 # Which errors pull ------------------------------------------------------------------------------------------------
@@ -151,7 +185,8 @@ POWERS: Final[Mapping[int, str]] = {
     2: "The pull of a row grows with the square of its error: ten times the error pulls 100 times as hard.",
     3: "The pull of a row grows with the third power of its error: ten times the error pulls 1,000 times as hard.",
 }
-LEVEL: Final = 1.02  # a pull that grows less than this from one far error to one ten times as large is level
+LEVEL: Final = 1.02  # pulls of far errors that differ less than this are nearly the same
+LATE: Final = 1e5  # errors beyond are too far to say that pulls stay as they are from there on
 
 
 def errors_pull(found: Pulls) -> str:
@@ -160,8 +195,8 @@ def errors_pull(found: Pulls) -> str:
         return POWERS[found.power]
     base = next((t for t, g, h in _usual(found) if g > 0 or h > 0), None)
     if base is None:
-        return "No error pulls towards the truth."
-    low, high = (_one_side(found.places, pulls, base) for pulls in (found.first, found.second))
+        return _still(found)
+    low, high = (_one_side(found, side, base) for side in (1, 2))
     start = f"The pull of a row, beside that of an error of {number(base)}"
     if low == high:
         return f"{start}: {low}."
@@ -174,14 +209,61 @@ def _usual(found: Pulls) -> list[tuple[float, float, float]]:
     return [middle, large, small]
 
 
-def _one_side(places: Sequence[float], pulls: Sequence[float], base: float) -> str:
-    """The pulls of everyday errors beside one of them, and how it goes on far out."""
-    known = [(t, g) for t, g in zip(places, pulls, strict=True) if math.isfinite(g)]
+def _still(found: Pulls) -> str:
+    """What is said where no everyday error pulls: which errors do."""
+    where = f"Where the target is {number(found.at)}, "
+    if found.all_still:
+        return "No error pulls towards the truth."
+    low, high = (_span([(row[0], row[side]) for row in found.fine]) for side in (1, 2))
+    if low == high:
+        return f"{where}{'no error pulls' if low is None else f'only errors {low} pull'} towards the truth."
+    sides = "; ".join(
+        f"too {name}, {'none' if s is None else f'those {s}'}" for name, s in (("low", low), ("high", high))
+    )
+    return f"{where}few errors pull towards the truth: {sides}."
+
+
+def _span(fine: Sequence[tuple[float, float]]) -> str | None:
+    """Which errors pull towards the truth, of all that are looked at."""
+    known = [(t, g > 0) for t, g in fine if math.isfinite(g)]
+    pulling = [t for t, pulls in known if pulls]
+    if not pulling:
+        return None
+    first, last = pulling[0], pulling[-1]
+    gaps = "" if all(pulls for t, pulls in known if first <= t <= last) else " (not all)"
+    if first == known[0][0]:
+        return f"up to {_about(fine, last, 1)}{gaps}"
+    return f"from {_about(fine, first, -1)} {'on' if last == known[-1][0] else f'to {_about(fine, last, 1)}'}{gaps}"
+
+
+def _about(fine: Sequence[tuple[float, float]], size: float, side: int) -> str:
+    """An error at which something begins or ends, with "about" where the next one looked at lies far from it."""
+    sizes = [t for t, _ in fine]
+    at = sizes.index(size) + side
+    near = 0 <= at < len(sizes) and abs(sizes[at] - size) < 1e-4 * size
+    return number(size) if near else f"about {number(size)}"
+
+
+def _one_side(found: Pulls, side: int, base: float) -> str:
+    """The pulls of everyday errors beside one of them, what smaller ones do if that is not seen, and far ones."""
+    pulls = found.first if side == 1 else found.second
+    known = [(t, g) for t, g in zip(found.places, pulls, strict=True) if math.isfinite(g)]
+    fine = [(row[0], row[side]) for row in found.fine if math.isfinite(row[side])]
     unit = dict(known).get(base, 0.0)
     if unit <= 0:
-        return "none" if unit == 0 else "away from the truth"
-    parts = [f"{_hard(g / unit)} at {number(t)}" for t, g in known if t != base and t in places[:3]]
-    return f"{listed(parts)}{_far(known, unit)}"
+        span = _span(fine)
+        return "none" if span is None else f"only errors {span}"
+    parts = [f"{_hard(g / unit)} at {number(t)}" for t, g in known if t != base and t in found.places[:3]]
+    if parts and abs(known[0][1] / unit - 1) < EVEN:
+        parts = [f"{_hard(g / unit)} at {number(t)}" for t, g in _smaller(fine, known[0])] + parts
+    return f"{listed(parts)}{_far(fine, found.places[:3][-1], unit)}"
+
+
+def _smaller(fine: Sequence[tuple[float, float]], first: tuple[float, float]) -> list[tuple[float, float]]:
+    """A smaller error that pulls unlike the smallest everyday one, if there is any."""
+    unlike = [(t, g) for t, g in fine if t < first[0] and abs(g / first[1] - 1) > EVEN]
+    about = [(t, g) for t, g in unlike if t <= first[0] / 9.9]
+    return (about or unlike)[-1:]
 
 
 def _hard(ratio: float) -> str:
@@ -192,14 +274,33 @@ def _hard(ratio: float) -> str:
     return f"{number(ratio)} times" if ratio else "nothing"
 
 
-def _far(known: Sequence[tuple[float, float]], unit: float) -> str:
-    """How pulls go on where errors are more than a hundred times the smallest."""
-    (_, g), (last, h) = known[-2:]
-    if last <= 100 * known[0][0]:
+def _far(fine: Sequence[tuple[float, float]], last: float, unit: float) -> str:
+    """How pulls go on beyond the last everyday error, as far as a million."""
+    beyond = [(t, g) for t, g in fine if t >= last]
+    if not beyond or beyond[-1][0] < 9 * last:
         return ""
-    if h < g:
-        return f", fading to {number(h / unit)} times at {number(last)}" if h else f", nothing at {number(last)}"
-    return ", the same further out" if h < LEVEL * g else ""
+    (_, start), (_, end), pulls = beyond[0], beyond[-1], [g for _, g in beyond]
+    level = next(t for k, (t, _) in enumerate(beyond) if all(abs(g - end) <= EVEN * abs(end) for g in pulls[k:]))
+    if not end and not start and level == beyond[0][0]:
+        return ""
+    if level == beyond[0][0]:
+        return ", the same further out"
+    if level < LATE:
+        between = "" if _steady(pulls) else ", with ups and downs"
+        start_at = f"beyond {number(last)}" if number(level) == number(last) else f"from {_about(fine, level, -1)} on"
+        return f"{between}, {_hard(end / unit)} {start_at}"
+    if all(abs(g / start - 1) < LEVEL - 1 for g in pulls if start):
+        return ", nearly the same further out"
+    mark = next((row for row in beyond if row[0] >= 100 * last), beyond[-1])
+    if _steady(pulls):
+        return f", {'fading' if end < start else 'growing'} to {number(mark[1] / unit)} times at {number(mark[0])}"
+    return f", {_hard(mark[1] / unit)} at {number(mark[0])}"
+
+
+def _steady(pulls: Sequence[float]) -> bool:
+    """Whether pulls only grow or only fade, up to rounding."""
+    steps = [(b - a) / max(abs(a), abs(b), 1e-300) for a, b in pairwise(pulls)]
+    return all(s <= EVEN for s in steps) or all(s >= -EVEN for s in steps)
 
 
 def rows_pull(found: Pulls, usual: Pulls | None, last: int = 0) -> str:
@@ -208,10 +309,28 @@ def rows_pull(found: Pulls, usual: Pulls | None, last: int = 0) -> str:
     `last` is the number of the last class, where there are several.
     """
     reference = None if usual is None or _alike(found, usual) else usual.first
+    if found.first[1] == found.second[1] == 0:
+        return _undecided_still(found, ("class 0", f"class {last}") if last else ("positive rows", "others"))
     positive, negative = (_right_and_wrong(found.places, pulls, reference) for pulls in (found.first, found.second))
     names = ("of class 0", f"of class {last}") if last else ("positive rows", "others")
     own = positive if positive == negative else f"{names[0]}: {positive}; {names[1]}: {negative}"
     return f"Beside an undecided row ({percent(found.places[1])} for what happened), {own}."
+
+
+def _undecided_still(found: Pulls, names: tuple[str, str]) -> str:
+    """Which rows pull where undecided ones do not."""
+    start = f"An undecided row ({percent(found.places[1])} for what happened) does not pull"
+    both = [
+        f"one that is right ({percent(found.places[0])}) {_does(pulls[0])}, a wrong one ({percent(found.places[2])}) "
+        f"{_does(pulls[2])}"
+        for pulls in (found.first, found.second)
+    ]
+    own = both[0] if both[0] == both[1] else f"{names[0]}: {both[0]}; {names[1]}: {both[1]}"
+    return f"{start}; {own}."
+
+
+def _does(pull: float) -> str:
+    return "does" if pull > 0 else "pulls the wrong way" if pull < 0 else "does not"
 
 
 def together_pulls(found: Pulls) -> str:
@@ -246,86 +365,6 @@ def _alike(a: Pulls, b: Pulls) -> bool:
     pairs = ((x / own[1], y / usual[1]) for own, usual in ((a.first, b.first), (a.second, b.second))
              for x, y in zip(own, usual, strict=True) if own[1])  # fmt: skip
     return all(abs(x - y) <= EVEN * abs(y) for x, y in pairs)
-
-
-# The nearest standard loss ----------------------------------------------------------------------------------------
-
-AROUND: Final[Mapping[str, str]] = {
-    "sqrt": "the root",
-    "log": "the logarithm",
-    "log1p": "the logarithm",
-    "exp": "the exponential",
-    "expm1": "the exponential",
-    "abs": "the point where it turns round",
-    "chosen": "the choice of rows",
-    "divide": "the divisor",
-}
-FORMS: Final[Mapping[str, str]] = {
-    "same": "",
-    "raw": " of the raw prediction through its own link",
-    "given": " of the prediction",
-    "moved": " of {read}",
-}
-
-
-def beside_standard(found: Nearest, around: Sequence[str] = (), joint: bool = False, read: str = "") -> str:
-    """The equality with a standard loss, or how far the nearest one is; `read` is what is read for a raw prediction."""
-    if not found.exact:
-        return _nearest(found).replace(FORMS["moved"], f" of {read}")
-    apart = f"apart from {listed([AROUND[name] for name in around])}, " if around else ""
-    row = "" if joint else "row by row "
-    rest = "" if found.rest == 0 or around else f" {_signed(found.rest)}"
-    loss = _scaled(found).replace(FORMS["moved"], f" of {read}")
-    return f"{apart}{row}it is exactly {loss}{rest} (equal at {found.points} points)"
-
-
-def _called(found: Nearest) -> str:
-    inside = ", ".join(f"{name}={exact(value)}" for name, value in found.parameters)
-    return f"{found.name}({inside}){FORMS[found.form]}" if inside else f"{found.name}{FORMS[found.form]}"
-
-
-def _signed(rest: float | None) -> str:
-    if rest is None:
-        return "plus a part that the target alone decides"
-    return f"{'plus' if rest > 0 else 'minus'} {exact(abs(rest))}, whatever is predicted"
-
-
-def _scaled(found: Nearest) -> str:
-    """The standard loss with its factors."""
-    factors = [(label, exact(scale)) for label, scale in found.scales]
-    if found.by == "all":
-        return _called(found) if factors[0][1] == "1" else f"{factors[0][1]} * {_called(found)}"
-    words = SIDES if found.by == "side" else None
-    where = {label: words[label] if words else f"y is {number(label)}" for label, _ in factors}
-    parts = [f"{often(factor)} where {where[label]}" for label, factor in factors]
-    return f"{_called(found)}, counted {listed(parts)}"
-
-
-SIDES: Final[Mapping[float, str]] = {-1.0: "the prediction is too low", 1.0: "it is too high"}
-ALMOST: Final = 0.02
-FAR: Final = 0.5
-
-
-def _nearest(found: Nearest) -> str:
-    loss = _scaled(found)
-    apart = f"their pulls differ by {percent(found.gap)} on average"
-    if found.gap < EVEN:
-        return f"it pulls exactly as {loss} does, but its value jumps"
-    if found.gap < ALMOST:
-        return f"nearest is {loss}: nearly the same, {apart}"
-    y, p, ratio = found.worst or (0.0, 0.0, 1.0)
-    most = f"most where y is {number(y)} and the prediction {number(p)}: there it {_more(ratio)}"
-    return f"{'none is near; least far' if found.gap > FAR else 'nearest'} is {loss}: {apart}, {most}"
-
-
-def _more(ratio: float) -> str:
-    if ratio == 0:
-        return "does not pull"
-    if math.isinf(ratio):
-        return "pulls and the other does not"
-    if ratio < 0:
-        return "pulls the other way"
-    return f"pulls {number(ratio)} times as hard" if ratio > 1 else f"pulls {number(1 / ratio)} times less"
 
 
 # Shifted probabilities --------------------------------------------------------------------------------------------

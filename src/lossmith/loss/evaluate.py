@@ -23,7 +23,7 @@ from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.rows import Array, Rows, as_floats, load
 from lossmith.loss.sums import Sums, statistics_of, value_without_rows
-from lossmith.loss.thresholds import Thresholds, check_one_round
+from lossmith.loss.thresholds import Thresholds, check_one_round, check_thresholds
 from lossmith.runtime import Backend, FaultyRowsError, Result, parameters_of, read_leaves, run
 
 
@@ -110,6 +110,8 @@ def sums(request: Request, rows: Rows, thresholds: Thresholds | None = None) -> 
             f"{request.definition.title}: which rows count depends on all of them, so one batch cannot be added up by "
             "itself. First add up loss.scores(...) of all batches, then give thresholds=scores.thresholds() to sums.",
         )
+    if thresholds is not None:
+        check_thresholds(thresholds, request.definition, request.parameters)
     if plan.chooses:
         check_one_round(request.definition, plan)
     elif plan.rounds > 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -22,12 +23,13 @@ from lossmith.loss import effects_text as words
 from lossmith.loss.composition import composition
 from lossmith.loss.effects import is_number, pulls, sides
 from lossmith.loss.figures import listed
-from lossmith.loss.nearest import nearest, standard_name
+from lossmith.loss.nearest import beside_standard, nearest, standard_name
 from lossmith.loss.settling import (
     bears_out,
     implied,
     implied_classes,
     implied_weights,
+    reach,
     settled,
     shares_of_classes,
 )
@@ -105,11 +107,17 @@ def _conditions(view: View) -> Iterator[str]:
 
 
 def _estimates(view: View, named: Fact[Functional]) -> Iterator[str]:
-    if view.chosen:
+    around = view.around
+    if view.picks:
         yield "Only rows that are chosen pull: which these are changes as the model learns."
-        view = whole(view)
+        view, around = whole(view), (*around, "chosen")
+    by = [row.column for row in view.definition.row_weights if not row.mask and row.column]
+    if by:
+        yield words.weighed(by)
     answer = _of_numbers if is_number(view) else _of_outcomes
-    said = list(answer(view, named))
+    said = list(answer(replace(view, around=around), named))
+    if by:
+        said = [line.replace("It estimates", "Of rows so counted, it estimates", 1) for line in said]
     yield from said or [f"What it estimates is not known here ({named.note or 'it has no name'})."]
 
 
@@ -118,7 +126,7 @@ def _of_numbers(view: View, named: Fact[Functional]) -> Iterator[str]:
     if known.name != NOT_NAMED and not view.joint and bears_out(view, known):
         yield words.estimates(known.name, known.level, known.through, named.text)
     elif (found := settled(view)) is not None:
-        yield words.settles(found)
+        yield words.settles(found, view.around)
 
 
 def _of_outcomes(view: View, named: Fact[Functional]) -> Iterator[str]:
@@ -129,6 +137,8 @@ def _of_outcomes(view: View, named: Fact[Functional]) -> Iterator[str]:
         evidence = named.text if known and set(weights) == {1.0} else "measured"
         yield words.estimates_probability(weights, named.value.through if known else "", evidence, view.has_classes)
         yield from words.shift(weights)
+        if view.has_classes and (most := reach(view)) < 1:
+            yield words.reaches(most)
     elif view.has_classes:
         shares = shares_of_classes(view)[0]
         found = implied_classes(view, shares)
@@ -177,11 +187,12 @@ def _standard(view: View) -> Iterator[str]:
         return
     around = (*view.around, "chosen") if view.chosen else view.around
     read = "" if view.moved is None else to_text(view.moved)
-    said = words.beside_standard(found, around, view.joint, read)
+    said = beside_standard(found, around, view.joint, read)
     start = f"It is {_itself(view, own)}; " if own else "" if found.exact else "Of the standard losses, "
     if own and not found.exact:
         start += "of the others, "
-    line = f"{start}{said}."
+    rows = any(not row.mask for row in view.definition.row_weights)
+    line = f"{start}{said}{', each row counted as it weighs' if rows and found.exact else ''}."
     yield f"{line[0].upper()}{line[1:]}"
 
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from functools import reduce
 
+import numpy as np
+
 from lossmith.errors import ArgumentError
 from lossmith.loss.handle import Loss
 from lossmith.loss.library import get, parse
@@ -38,6 +40,6 @@ def _loss(part: Loss | str) -> Loss:
 
 
 def _times(loss: Loss, weight: float) -> Loss:
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+    if isinstance(weight, bool) or not isinstance(weight, int | float | np.number) or not math.isfinite(weight):
         raise ArgumentError("LM286", f"mix: the weight of {loss.name} must be a finite number, got {weight!r}.")
-    return loss if weight == 1 else weight * loss
+    return loss if weight == 1 else float(weight) * loss

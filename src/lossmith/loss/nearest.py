@@ -7,7 +7,7 @@ to hundreds of bits, and an equality is one of rigorous balls at points that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
@@ -20,6 +20,7 @@ from lossmith.catalogue import LOSSES, TAKES
 from lossmith.formula.definition import Definition
 from lossmith.interpret import NUMPY
 from lossmith.loss.effects import is_number
+from lossmith.loss.figures import EVEN, exact, listed, number, often, percent
 from lossmith.loss.side_by_side import (
     Candidate,
     Compared,
@@ -108,6 +109,8 @@ FEWEST: Final = 4  # rows at which losses can be compared
 SIMILAR: Final = 0.3
 PROMISING: Final = 0.2  # a first look this much farther than the best is not refined
 FAR: Final = 0.5  # nor is one this far where factors differ, which serves equality alone
+MOST: Final = 1e6  # a factor this much larger, or smaller, than pulls are makes no loss near
+SEEN: Final = 0.005  # losses that differ less than this at usual rows differ elsewhere
 PRICE: Final = 0.04  # by so much nearer must a loss be for each parameter that it has
 
 
@@ -162,9 +165,16 @@ def _among(pairs: list[Compared], places: Spots, checks: Spots) -> Nearest | lis
             near = fit(pair, problem, worth)
             if near.gap < NEAR and (equal := _equal(near, problem, by, checks)):
                 return equal
-            if by == "all" and np.isfinite(near.factors).all():
+            if by == "all" and _of_a_size(near, own):
                 fits.append(near)
     return fits
+
+
+def _of_a_size(near: Fit, own: Floats) -> bool:
+    """Whether the factor brings gradients of usual size together: a huge one says that the other loss has none."""
+    pulls = np.abs(own[np.isfinite(own) & (own != 0)])
+    size = np.abs(near.factors) / (np.median(pulls) if len(pulls) else 1.0)
+    return bool(np.isfinite(size).all() and (size < MOST).all() and (size > 1 / MOST).all())
 
 
 def _groupings(view: View) -> tuple[str, ...]:
@@ -240,6 +250,8 @@ def _alike(best: Fit, places: Spots) -> Nearest:
     usual = _entries(places, places.usual) == 1.0
     if places.y.ndim > 1:  # of several classes, what pulls the true one
         usual &= np.concatenate([places.y[batch].reshape(-1) for batch in places.batches]) == 1.0
+    if best.apart[usual].max(initial=0.0) < SEEN:
+        usual = np.ones_like(usual)
     at = int(np.argmax(np.where(usual, best.apart, -1.0)))
     row = int(_entries(places, np.arange(len(places.y)))[at])
     scaled = best.compared.tries(tuple(best.values), np.array([list(best.values.values())]))[:, 0] * best.factors[0]
@@ -256,3 +268,87 @@ def _alike(best: Fit, places: Spots) -> Nearest:
         gap=best.gap,
         worst=(y, p, times),
     )
+
+
+# In words ---------------------------------------------------------------------------------------------------------
+
+AROUND: Final[Mapping[str, str]] = {
+    "sqrt": "the root",
+    "log": "the logarithm",
+    "log1p": "the logarithm",
+    "exp": "the exponential",
+    "expm1": "the exponential",
+    "abs": "the point where it turns round",
+    "chosen": "the choice of rows",
+    "divide": "the divisor",
+}
+FORMS: Final[Mapping[str, str]] = {
+    "same": "",
+    "raw": " of the raw prediction through its own link",
+    "given": " of the prediction",
+    "moved": " of {read}",
+}
+
+
+def beside_standard(found: Nearest, around: Sequence[str] = (), joint: bool = False, read: str = "") -> str:
+    """The equality with a standard loss, or how far the nearest one is; `read` is what is read for a raw prediction."""
+    if not found.exact:
+        return _nearest(found).replace(FORMS["moved"], f" of {read}")
+    apart = f"apart from {listed([AROUND[name] for name in around])}, " if around else ""
+    row = "" if joint else "row by row "
+    rest = "" if found.rest == 0 or around else f" {_signed(found.rest)}"
+    loss = _scaled(found).replace(FORMS["moved"], f" of {read}")
+    return f"{apart}{row}it is exactly {loss}{rest} (equal at {found.points} points)"
+
+
+def _called(found: Nearest) -> str:
+    inside = ", ".join(f"{name}={exact(value)}" for name, value in found.parameters)
+    return f"{found.name}({inside}){FORMS[found.form]}" if inside else f"{found.name}{FORMS[found.form]}"
+
+
+def _signed(rest: float | None) -> str:
+    if rest is None:
+        return "plus a part that the target alone decides"
+    return f"{'plus' if rest > 0 else 'minus'} {exact(abs(rest))}, whatever is predicted"
+
+
+def _scaled(found: Nearest) -> str:
+    """The standard loss with its factors."""
+    factors = [(label, exact(scale)) for label, scale in found.scales]
+    if found.by == "all":
+        return _called(found) if factors[0][1] == "1" else f"{factors[0][1]} * {_called(found)}"
+    words = SIDES if found.by == "side" else None
+    where = {label: words[label] if words else f"y is {number(label)}" for label, _ in factors}
+    parts = [f"{often(factor)} where {where[label]}" for label, factor in factors]
+    return f"{_called(found)}, counted {listed(parts)}"
+
+
+SIDES: Final[Mapping[float, str]] = {-1.0: "the prediction is too low", 1.0: "it is too high"}
+ALMOST: Final = 0.02
+TOO_FAR: Final = 0.5
+
+
+def _nearest(found: Nearest) -> str:
+    loss = _scaled(found)
+    apart = f"their pulls differ by {percent(found.gap)} on average"
+    if found.gap < EVEN:
+        return f"it pulls exactly as {loss} does, but its value jumps"
+    if found.gap < ALMOST:
+        return f"nearest is {loss}: nearly the same, {apart}"
+    y, p, ratio = found.worst or (0.0, 0.0, 1.0)
+    most = f"most where y is {number(y)} and the prediction {number(p)}: there it {_more(ratio)}"
+    return f"{'none is near; least far' if found.gap > TOO_FAR else 'nearest'} is {loss}: {apart}, {most}"
+
+
+def _more(ratio: float) -> str:
+    if ratio == 0:
+        return "does not pull"
+    if ratio > MOST:
+        return "pulls and the other hardly does, or not at all"
+    if ratio < 0:
+        return "pulls the other way"
+    if ratio < 1 / MOST:
+        return "hardly pulls"
+    if "1" in (number(ratio), number(1 / ratio)):
+        return "pulls nearly as hard"
+    return f"pulls {number(ratio)} times as hard" if ratio > 1 else f"pulls {number(1 / ratio)} times less"

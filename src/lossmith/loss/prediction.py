@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -177,35 +177,34 @@ def best_constant(
     rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns, request.parameters))
     if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
         raise ArgumentError("LM223", f"{definition.title}: there is no row to find a best constant for.")
-    raw, additive = definition.roles.raw, expressions(definition).additive is not None
+    raw = definition.roles.raw
     shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in declaration.target)
     dimension = rows.classes if shared else len(raw)
-
-    def total(c: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-        leaves = dict(rows.leaves)
-        for j, leaf in enumerate(raw):
-            shape = rows.leaves[leaf].shape
-            leaves[leaf] = np.ascontiguousarray(np.broadcast_to(c if shared else c[j], shape))
-            leaves[direction(leaf)] = np.ones(shape)
-        moved = replace(rows, leaves=leaves, dtype=np.dtype(np.float64))
-        if additive:
-            result = run_rows(request, ("value", "per_example_gradient", "per_example_hessian"), moved)
-            g = [result.outputs[f"per_example_gradient:{j}"] for j in range(len(raw))]
-            h = [result.outputs[f"per_example_hessian:{j}"] for j in range(len(raw))]
-        else:
-            result = run_rows(request, ("value", "gradient", "hvp"), moved)
-            g = [result.outputs[f"gradient:{j}"] for j in range(len(raw))]
-            h = [result.outputs[f"hvp:{j}"] for j in range(len(raw))]
-        axis = 0 if shared else None
-        gradient = np.atleast_1d(np.asarray([a.sum(axis=axis) for a in g]).squeeze())
-        hessian = np.atleast_1d(np.asarray([a.sum(axis=axis) for a in h]).squeeze())
-        return float(result.finish["value"][0, 0]), gradient, hessian
-
     given = declaration.on == "probability"
     bounds = (0.0, 1.0) if given else (-math.inf, math.inf)
     softmax = shared and declaration.link == "softmax" and not given
     scan = SCAN if convex or dimension > 1 else (*SCAN, *_among_targets(definition, rows))
+    total = partial(_total, request, rows, shared)
     return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=scan)
+
+
+def _total(
+    request: Request, rows: Rows, shared: bool, c: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """The finished loss of a constant raw prediction (d,), its gradient (d,) and the diagonal of its hessian (d,)."""
+    raw, leaves = request.definition.roles.raw, dict(rows.leaves)
+    for j, leaf in enumerate(raw):
+        shape = rows.leaves[leaf].shape
+        leaves[leaf] = np.ascontiguousarray(np.broadcast_to(c if shared else c[j], shape))
+        leaves[direction(leaf)] = np.ones(shape)
+    moved = replace(rows, leaves=leaves, dtype=np.dtype(np.float64))
+    additive = expressions(request.definition).additive is not None
+    names = ("per_example_gradient", "per_example_hessian") if additive else ("gradient", "hvp")
+    result = run_rows(request, ("value", *names), moved)
+    axis = 0 if shared else None
+    sums = ([result.outputs[f"{name}:{j}"].sum(axis=axis) for j in range(len(raw))] for name in names)
+    gradient, hessian = (np.atleast_1d(np.asarray(found).squeeze()) for found in sums)
+    return float(result.finish["value"][0, 0]), gradient, hessian
 
 
 def _among_targets(definition: Definition, rows: Rows) -> tuple[float, ...]:

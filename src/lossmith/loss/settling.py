@@ -16,12 +16,18 @@ import numpy as np
 from lossmith.calculus.functional import Functional
 from lossmith.formula.node import Node
 from lossmith.interpret import NUMPY
-from lossmith.loss.effects import SAME, is_number, scale_of
-from lossmith.loss.view import Floats, View
+from lossmith.loss.effects import SAME, bends, is_number, scale_of
+from lossmith.loss.view import FARTHEST, Floats, View
 from lossmith.numerics.interval import DOMAINS
 
 N_EXAMPLE: Final = 99
 GRID: Final = 400
+FINE_GRID: Final = 2000  # for numbers: the value may jump where rows enter and leave
+BENDS: Final = 8  # sizes of bends looked at beside every target
+BENDS_TOGETHER: Final = 2
+LOOK: Final = 16, 6  # parts of the line, and how often, where values are compared and not slopes
+LOOK_TOGETHER: Final = 8, 4
+TIE: Final = 1e-9  # of the range of values
 FINER: Final = 32, 11  # parts of the line between two places, and how often: to the last bits
 COARSE: Final = 31  # places where all rows must be looked at together for each, and halvings between them
 TOGETHER_FINER: Final = 2, 16
@@ -58,15 +64,13 @@ def example_of(view: View) -> Floats:
 
 
 def settled(view: View) -> Settled | None:
-    """Where one prediction for all rows of the example settles; None if it runs away."""
+    """Where one prediction for all rows of the example settles; None if it runs away, or if several are as good."""
     if not is_number(view):
         return None
     y, room = example_of(view), DOMAINS[view.kind]
-    margin = 0.05 * float(np.ptp(y))
-    grid = np.linspace(y[0] - margin, y[-1] + margin, COARSE if view.joint else GRID)
-    grid = grid if view.joint else np.unique(np.concatenate([grid, y]))
+    grid = _grid(view, y)
     places = view.raw_at(grid[(grid > room.low) & (grid < room.high)])
-    found = lowest(view, y, np.full(len(y), 1 / len(y)), places[np.isfinite(places)])
+    found = lowest(view, y, np.full(len(y), 1 / len(y)), places[np.isfinite(places)], alone=True)
     if found is None:
         return None
     p = float(view.predictions(np.array([found]))[0])
@@ -75,8 +79,21 @@ def settled(view: View) -> Settled | None:
     return Settled(p, float(y.mean()), float(np.median(y)), below)
 
 
-def lowest(view: View, y: Floats, weight: Floats, places: Floats) -> float | None:
-    """The raw prediction of least weighted value, among places in order and between them; None at either end."""
+def _grid(view: View, y: Floats) -> Floats:
+    """Predictions to look at: even steps, every target, and on either side of each target's bends."""
+    margin = 0.05 * float(np.ptp(y))
+    steps = np.linspace(y[0] - margin, y[-1] + margin, COARSE if view.joint else FINE_GRID)
+    sizes = bends(view)[: BENDS_TOGETHER if view.joint else BENDS] * np.array([[1 - 1e-9], [1 + 1e-9]])
+    beside = [y + side * size for size in sizes.ravel() for side in (-1, 1)]
+    grid = np.unique(np.concatenate([steps, y, *beside]))
+    return grid[(grid >= steps[0]) & (grid <= steps[-1])]
+
+
+def lowest(view: View, y: Floats, weight: Floats, places: Floats, alone: bool = False) -> float | None:
+    """The raw prediction of least weighted value, among places in order and between them; None at either end.
+
+    `alone`: None too where places that lie apart have that value.
+    """
 
     def total(root: Node, raw: Floats) -> Floats:
         if view.joint:
@@ -88,16 +105,38 @@ def lowest(view: View, y: Floats, weight: Floats, places: Floats) -> float | Non
     if not np.isfinite(values).any():
         return None
     best = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
-    if best in (0, len(places) - 1):
+    if best in (0, len(places) - 1) or (alone and _tied(values, best)):
         return None
     low, high = places[best - 1], places[best + 1]
+    seen = _least(lambda raw: total(view.node, raw), low, places[best], high, LOOK_TOGETHER if view.joint else LOOK)
     parts, rounds = TOGETHER_FINER if view.joint else FINER
     for _ in range(rounds):
         between = np.linspace(low, high, parts + 1)
         rising = total(view.slope, between[1:-1]) >= 0
         at = int(np.argmax(rising)) if rising.any() else parts - 1
         low, high = between[at], between[at + 1]
-    return float((low + high) / 2)
+    smooth = np.array([(low + high) / 2, seen])
+    reached = total(view.node, smooth)
+    jumps = not reached[0] <= reached[1] + SAME * abs(reached[1])  # slopes lead astray where values jump
+    return float(smooth[int(jumps)])
+
+
+def _tied(values: Floats, best: int) -> bool:
+    """Whether the least value stands at places with larger ones between them."""
+    known = values[np.isfinite(values)]
+    level = np.flatnonzero(values <= values[best] + TIE * np.ptp(known))
+    return bool(level[-1] - level[0] + 1 > len(level))
+
+
+def _least(total: Callable[[Floats], Floats], low: float, best: float, high: float, fineness: tuple[int, int]) -> float:
+    """The place of least value between two places, found by values alone."""
+    parts, rounds = fineness
+    for _ in range(rounds):
+        between = np.unique(np.append(np.linspace(low, high, parts + 1), best))
+        values = total(between)
+        at = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
+        low, best, high = between[max(at - 1, 0)], between[at], between[min(at + 1, len(between) - 1)]
+    return float(best)
 
 
 # Yes or no --------------------------------------------------------------------------------------------------------
@@ -165,8 +204,19 @@ def implied_classes(view: View, shares: Floats) -> Floats | None:
         found = minimize(total, np.log(shares), jac=True, method="BFGS", options={"gtol": 1e-10})
     if not np.isfinite(found.x).all() or not np.abs(found.jac).max() < 1e-5:
         return None
+    if not given:  # a reading stands between raw predictions and probabilities
+        return np.asarray(view.predictions(found.x[None])[0])
     p = np.exp(found.x - found.x.max())
     return np.asarray(p / p.sum())
+
+
+def reach(view: View) -> float:
+    """The largest probability that a class may be given: below 1 where a reading bounds raw predictions."""
+    if view.predicted is view.raw:
+        return 1.0
+    far = np.full((1, view.classes), -FARTHEST)
+    far[0, 0] = FARTHEST
+    return float(view.predictions(far)[0, 0])
 
 
 # What it means ----------------------------------------------------------------------------------------------------

@@ -17,9 +17,10 @@ from lossmith.compiler import program
 from lossmith.emit.prelude import _border, _chosen
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
-from lossmith.formula.node import Node
+from lossmith.formula.node import Node, among, walk
 from lossmith.kernel.program import Program
 from lossmith.kernel.rows import Rows
+from lossmith.kernel.schedule import TERMS
 from lossmith.numerics.double_word import Pair
 from lossmith.runtime import JOINERS, Candidates, finish_nodes, run
 
@@ -53,6 +54,10 @@ class Scores:
     sums: Mapping[Node, Pair]
     seen: Mapping[Node, _Seen]
 
+    def __repr__(self) -> str:
+        rows = max((len(seen.score) for seen in self.seen.values()), default=0)
+        return f"<Scores of {self.definition.title} over {rows} rows>"
+
     def __add__(self, other: Scores) -> Scores:
         """What both sets of rows show."""
         if not isinstance(other, Scores):
@@ -85,6 +90,9 @@ class Thresholds:
     definition: Definition
     parameters: Mapping[str, float]
     borders: Mapping[Node, Mapping[Any, tuple[float, float]]]
+
+    def __repr__(self) -> str:
+        return f"<Thresholds of {self.definition.title}>"
 
     def choose(self, found: Candidates, amount: Array) -> Array:
         """The share of every row, by its loss and the border alone."""
@@ -129,9 +137,26 @@ def scores(definition: Definition, parameters: Mapping[str, float], rows: Rows) 
     return Scores(definition, dict(parameters), dict(found.sums), seen)
 
 
+def check_thresholds(found: Any, definition: Definition, parameters: Mapping[str, float]) -> None:
+    """Refuse what are no thresholds, or those of another loss or of other parameter values."""
+    if not isinstance(found, Thresholds):
+        raise ArgumentError(
+            "LM314", f"{definition.title}: thresholds= takes scores.thresholds(), got {type(found).__name__}."
+        )
+    if found.definition.formula_hash != definition.formula_hash or dict(found.parameters) != dict(parameters):
+        raise ArgumentError(
+            "LM314",
+            f"{definition.title}: these thresholds belong to another loss, or to other values of its parameters.",
+        )
+
+
 def check_one_round(definition: Definition, plan: Program) -> None:
     """Refuse a formula in which rows read finished sums: thresholds alone do not make its sums add up."""
-    if any(part.inputs for part in plan.passes) or sum(1 for part in plan.passes if part.picks) > 1:
+    read = [n for part in plan.passes for node in part.inputs for n in walk(node)]
+    if (
+        any(n.op in TERMS and not among(n, plan.counts) for n in read)
+        or sum(1 for part in plan.passes if part.picks) > 1
+    ):
         raise UnsupportedError(
             "LM311",
             f"{definition.title}: a sum in this formula reads another sum, so one walk over the data is not enough even "

@@ -66,6 +66,11 @@ class View:
         return any(n.op == "largest" for n in walk(self.definition.formula))
 
     @property
+    def picks(self) -> bool:
+        """Whether which rows count depends on predictions: by a ranking of the terms, or by a bound on them."""
+        return any(n.op in ("largest", "stop_gradient") for n in walk(self.definition.formula))
+
+    @property
     def target(self) -> Node:
         """The leaf of the target."""
         return self.definition.roles.leaves[self.definition.declaration.target[0][0]]
