@@ -58,7 +58,10 @@ def test_names_by_kind_of_target() -> None:
 
 def test_what_a_formula_leaves_unsaid_is_taken_from_the_losses_in_it() -> None:
     loss = ls.parse("focal(gamma=1.5) + 0.5*dice")
-    assert loss == ls.parse("focal(gamma=1.5) + 0.5*dice", target="binary", link="sigmoid", per="class")
+    said = ls.parse("focal(gamma=1.5) + 0.5*dice", target="binary", link="sigmoid", per="class")
+    assert loss.definition.declaration == said.definition.declaration
+    assert loss.value([1, 0], [0.5, 2.0]) == said.value([1, 0], [0.5, 2.0])
+    assert loss.parameters == {"gamma": 1.5, "smooth": 1.0}  # losses alone keep their parameters
     assert ls.parse("-y*log(p) + bce") == ls.parse("-y*log(p) + bce", target="binary", link="sigmoid")
     assert ls.parse("2*ordinal").definition.declaration.columns == ("low", "high")
     assert ls.parse("2*kl_divergence").definition.declaration.on == "probability"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from lossmith import catalogue
@@ -101,8 +102,13 @@ def parse(text: str, *, target: str | Mapping[str, str] | None = None, **declara
     >>> ls.parse("bce.reweight(class_weight={0: 1, 1: 20})").gradient([1, 0], [0.0, 0.0]).round(4).tolist()
     [-0.4762, 0.0238]
     """
-    read = read_design if is_design(text) else read_formula
-    return read(text, {"target": target, **declaration})
+    said = {"target": target, **declaration}
+    if is_design(text):
+        return read_design(text, said)
+    if target is None and not declaration:  # losses alone keep their names and parameters
+        with suppress(FormulaError):
+            return read_design(text, {})
+    return read_formula(text, said)
 
 
 def look_up(

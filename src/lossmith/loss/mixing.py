@@ -13,7 +13,7 @@ import numpy as np
 
 from lossmith.errors import ArgumentError
 from lossmith.loss.handle import Loss
-from lossmith.loss.library import get, parse
+from lossmith.loss.library import parse
 
 
 def mix(parts: Mapping[Loss | str, float]) -> Loss:
@@ -36,7 +36,9 @@ def mix(parts: Mapping[Loss | str, float]) -> Loss:
 def _loss(part: Loss | str) -> Loss:
     if isinstance(part, Loss):
         return part
-    return get(part) if part.isidentifier() else parse(part)
+    if not isinstance(part, str):
+        raise ArgumentError("LM286", f"mix takes losses or their names, got {part!r}.")
+    return parse(part)
 
 
 def _times(loss: Loss, weight: float) -> Loss:
