@@ -218,6 +218,48 @@ def test_every_kind_has_an_example_within_its_domain() -> None:
         assert len(y) == 99 and np.median(y) < y.mean()
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ls.get("mae").error_weight("1+5*(abs(e)<10)"),
+        ls.get("mae").select(above=30),
+        ls.get("mae").error_weight("where(abs(e)>50,10,1)"),
+        ls.get("mse").truncate(9),
+    ],
+    ids=lambda loss: loss.name,
+)
+def test_no_prediction_is_better_than_where_it_settles_though_values_jump(loss: Any) -> None:
+    view = seen(loss)
+    found, y, loss = settled(whole(view) if view.picks else view), example_of(view), loss.using("numpy")
+    assert found is not None
+    least = min(loss.value(y, np.full(len(y), c)) for c in np.linspace(y[0], y[-1], 2003))
+    assert loss.value(y, np.full(len(y), found.prediction)) <= least * (1 + 1e-9)
+
+
+def test_where_several_predictions_are_as_good_none_is_told() -> None:
+    assert settled(seen(ls.get("mse").truncate(0.001))) is None  # each reaches one row of the example at most
+
+
+@pytest.mark.parametrize("size", [1e-5, 0.037, 14.7, 333.0, 2e5])
+def test_a_bend_of_any_size_is_seen(size: float) -> None:
+    bent = ls.parse(f"where(y - z > {size}, 3, 1) * abs(y - z)", target="real")
+    found, pulled = sides(seen(bent)), pulls(seen(bent))
+    assert found is not None and not found.constant and found.low and not found.high
+    assert max(found.ratios) > 1
+    assert pulled is not None and pulled.power is None
+
+
+@pytest.mark.parametrize("c", [0.6, 0.9, 0.99])
+def test_what_a_miss_is_compared_by_is_known(c: float) -> None:
+    shifted = ls.get("bce").adjust([0.851, 0.149], tau=1.5)
+    found = sides(seen(shifted))
+    assert found is not None and not found.plain
+    assert sides(seen(ls.get("bce").reweight([1, 20]))).plain  # type: ignore[union-attr]
+    itself = cost(shifted, 1.0, 1 - c) / cost(shifted, 0.0, c)
+    told = found.ratios[found.places.index(c)]
+    assert abs(itself / told - 1) > 0.01  # so it must be said what is compared
+
+
 # Views ------------------------------------------------------------------------------------------------------------
 
 

@@ -250,3 +250,76 @@ def test_what_is_held_fixed_is_told() -> None:
 )  # fmt: skip
 def test_stages_and_denominators_are_told(loss: Any, words: str) -> None:
     assert words in sentences(loss)
+
+
+# What was false once ------------------------------------------------------------------------------------------------
+
+MAE, MSE, BCE, CE = (ls.get(name) for name in ("mae", "mse", "bce", "ce"))
+POINTS = ls.from_costs(points=[(-60, 300), (-10, 20), (0, 0), (15, 10), (60, 190)]).loss
+BOTH_SIDES = ls.get("huber").zoom(15).asymmetric(5, 1).truncate(20)
+
+
+@pytest.mark.parametrize(
+    ("loss", "raw_of"),
+    [(CE.temper(4), lambda read: 4 * read), (CE.soft_cap(3), lambda read: 3 * np.arctanh(read / 3))],
+    ids=["temper", "soft_cap"],
+)
+def test_classes_are_read_as_predict_reads_them(loss: Any, raw_of: Any) -> None:
+    assert "It estimates the probability: how often similar rows are of each class" in sentences(loss)
+    shares = np.array([0.6, 0.3, 0.1])
+    middle = np.log(shares) - np.log(shares).mean()
+    raw = np.tile(raw_of(middle), (3, 1))
+    gradient = loss.using("numpy").gradient([0, 1, 2], raw, shares)
+    np.testing.assert_allclose(gradient.sum(axis=0), 0.0, atol=1e-15)  # a minimum: log loss is convex in what is read
+    np.testing.assert_allclose(loss.using("numpy").predict(raw)[0], shares, rtol=1e-13)
+
+
+def test_how_far_a_soft_cap_lets_predictions_reach_is_told() -> None:
+    loss = CE.soft_cap(3)
+    most = loss.using("numpy").predict(np.array([[800.0, -800.0, -800.0]]))[0, 0]
+    assert f"reach no further than {100 * most:.3g} % for a class" in sentences(loss)
+    assert "reach no further" not in sentences(CE.temper(4))
+
+
+@pytest.mark.parametrize(
+    ("loss", "words", "false"),
+    [
+        (MAE.select(above=30), "only errors from 30 on pull towards the truth", "Neither too low|No error pulls"),
+        (MSE.truncate(0.001), "only errors up to 0.0316 pull towards the truth", "No error pulls"),
+        (ls.get("huber", delta=50), "10 times at 10, 50 times from 50 on", "the same further out"),
+        (ls.get("huber").zoom(100), "10 times at 10, 100 times from 100 on", "the same further out"),
+        (MAE.error_weight("where(abs(e)>50,10,1)"), "10 times from 50 on", "the same further out"),
+        (POINTS, "3 times at 10, 4.8 times at 15, 1.5 times at 100", "at every size"),
+        (POINTS, "too low, as hard at 0.1 and as hard at 10, 2.8 times beyond 10; too high,", "the same further out"),
+        (BOTH_SIDES, "5 times at 10, 3.24 times at 100, the same at 1,000", "at every size"),
+        (BOTH_SIDES, "nothing from about 75 on; too high, 0.1 times at 0.1 and 10 times at 10,", "10 times at 10;"),
+        (ls.get("huber").zoom(0.1).flood(0.2), "0.1 times at 0.01, as hard at 0.1", "Every error pulls as hard"),
+        (MAE.error_weight("1+5*(abs(e)<10)"), "Too low and too high cost the same", "costs more"),
+        (BCE.reweight(by="amount"), 'one each, but as much as "amount" says.\nOf rows so counted, it', "^It estimates"),
+        (BCE.reweight(by="amount"), "(equal at 56 points), each row counted as it weighs", "points\\)\\."),
+        (BCE.adjust([0.851, 0.149], tau=1.5), "Beyond what a right answer of the same certainty costs, a", "A missed"),
+        (MSE.flood(500), "What it estimates is not known here", "it settles at"),  # two minima, on either side of the mean
+        (MSE.asymmetric(1, 0), "What it estimates is not known here", "it settles at"),  # whatever is above all targets
+        (ls.get("logistic"), "2.16 times at 10, nearly the same further out", "from about"),
+        (BCE.reweight([0, 1]), "Only a missed positive costs anything", "the other nothing|inf"),
+        (BCE.reweight([1, 0]), "Only a false alarm costs anything", "the other nothing|inf"),
+        (BCE.select(above=0.7), "An undecided row (50 % for what happened) does not pull; one that", "e\\+|gamma=1000"),
+        (MAE.error_weight("where(abs(e)>50,10,1)"), "there it pulls 10 times as hard", "pulls 1 times"),
+        (BOTH_SIDES, "nearest is", "pulls 1 times"),
+        (MAE.asymmetric(1, 2).select(top=0.9), "With the choice of rows, what it estimates has no name", "^What it est"),
+        (ls.mix({"bce": 1, "dice": 1}), "If nothing tells 100 rows apart", "tells rows apart"),
+    ],
+    ids=lambda v: getattr(v, "name", ""),
+)  # fmt: skip
+def test_what_was_false_is_told_as_it_is(loss: Any, words: str, false: str) -> None:
+    assert words in sentences(loss)
+    assert not re.search(false, sentences(loss), re.MULTILINE)
+
+
+def test_what_is_told_of_rows_together_is_so_with_that_number_of_rows() -> None:
+    loss = ls.mix({"bce": 1, "dice": 1})
+    said = re.search(r"tells (\d+) rows apart, where 1 % are positive it says ([\d.]+) %", sentences(loss))
+    assert said
+    y = (np.arange(int(said[1])) < int(said[1]) // 100).astype(float)
+    trained = loss.using("numpy").predict([loss.using("numpy").best_constant(y)])[0]
+    assert float(said[2]) == pytest.approx(100 * trained, rel=6e-3)  # three digits

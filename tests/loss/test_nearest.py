@@ -174,3 +174,20 @@ def test_names_of_standard_losses() -> None:
 def test_nothing_to_compare_with() -> None:
     assert found(ls.get("ordinal")) is None
     assert found(real("where(abs(y-z) < 1, 0, 1)")) is None  # no gradient anywhere
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1.0, 1e12])
+def test_a_huge_factor_makes_no_loss_near(factor: float) -> None:
+    near = found(factor * ls.get("bce").select(above=0.7))
+    assert near is not None and near.name == "binary_cross_entropy"
+    if factor == 1.0:
+        assert 1e-6 < near.scales[0][1] < 1e6
+    scaled = found(factor * real("0.9*(y-z)**2 + 0.1*abs(y-z)"))  # what is large itself has large factors
+    assert scaled is not None and scaled.name == "squared_error"
+
+
+def test_where_usual_rows_agree_the_difference_is_looked_for_elsewhere() -> None:
+    near = found(ls.get("mae").error_weight("where(abs(e)>50,10,1)"))
+    assert near is not None and near.worst is not None
+    y, p, times = near.worst
+    assert abs(y - p) > 50 and times == pytest.approx(10)

@@ -50,7 +50,7 @@ def scale_of(view: View) -> Scale:
 
 EXACT: Final = 2.0**32  # errors and targets are multiples of 1 / EXACT: a target and both predictions are exact floats
 PER_DECADE: Final = 16
-BESIDE: Final = 1e-6  # how near a bend of the formula is looked at, on either side
+BESIDE: Final = 3e-6  # how near a bend of the formula is looked at, on either side
 MOST_BENDS: Final = 40
 ALIKE: Final = 0.02  # a ratio so near to one that is told is not told too
 
@@ -58,7 +58,7 @@ ALIKE: Final = 0.02  # a ratio so near to one that is told is not told too
 def bends(view: View) -> Floats:
     """Errors at which the formula may bend: its numbers and parameters, with their roots."""
     found = {abs(number_of(n) or 0.0) for n in walk(view.node) if n.op == "constant"}
-    found |= {abs(view.values[leaf.attr.name]) for leaf in symbols(view.node, role="parameter")}
+    found |= {abs(float(view.fixed[leaf])) for leaf in symbols(view.node, role="parameter")}
     sizes = np.array(sorted(found))
     sizes = np.unique(np.concatenate([sizes, np.sqrt(sizes)]))
     return np.asarray(sizes[(sizes > 1e-5) & (sizes < 1e6)][:MOST_BENDS])

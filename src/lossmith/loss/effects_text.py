@@ -122,9 +122,10 @@ def too_low_and_high(found: Sides) -> str:
         return "A prediction that is too low costs no more than one that is right."
     if found.constant and math.isinf(ratio):
         return "A prediction that is too high costs no more than one that is right."
+    everywhere = "at every size" if len(known) == len(found.ratios) else "wherever either costs anything"
     if found.constant:
         (less, more), ratio = (("low", "high"), ratio) if ratio > 1 else (("high", "low"), 1 / ratio)
-        return f"A prediction {step} too {less} costs {number(ratio)} times one {step} too {more}, at every size."
+        return f"A prediction {step} too {less} costs {number(ratio)} times one {step} too {more}, {everywhere}."
     return f"Where the target is {number(found.at)}, {_compared(found)}."
 
 
@@ -285,12 +286,12 @@ def _far(fine: Sequence[tuple[float, float]], last: float, unit: float) -> str:
         return ""
     if level == beyond[0][0]:
         return ", the same further out"
+    if start and all(abs(g / start - 1) < LEVEL - 1 for g in pulls):
+        return ", nearly the same further out"
     if level < LATE:
         between = "" if _steady(pulls) else ", with ups and downs"
         start_at = f"beyond {number(last)}" if number(level) == number(last) else f"from {_about(fine, level, -1)} on"
         return f"{between}, {_hard(end / unit)} {start_at}"
-    if all(abs(g / start - 1) < LEVEL - 1 for g in pulls if start):
-        return ", nearly the same further out"
     mark = next((row for row in beyond if row[0] >= 100 * last), beyond[-1])
     if _steady(pulls):
         return f", {'fading' if end < start else 'growing'} to {number(mark[1] / unit)} times at {number(mark[0])}"
@@ -365,47 +366,3 @@ def _alike(a: Pulls, b: Pulls) -> bool:
     pairs = ((x / own[1], y / usual[1]) for own, usual in ((a.first, b.first), (a.second, b.second))
              for x, y in zip(own, usual, strict=True) if own[1])  # fmt: skip
     return all(abs(x - y) <= EVEN * abs(y) for x, y in pairs)
-
-
-# Shifted probabilities --------------------------------------------------------------------------------------------
-
-RARE: Final = 0.05
-
-
-def shift(weights: Sequence[float]) -> tuple[str, ...]:
-    """What class weights do to predicted probabilities, and the way back.
-
-    >>> for line in shift((1.0, 20.0)):
-    ...     print(line)
-    A model trained with it says odds 20 times too high: where the truth is 5 % it says 51.3 %.
-    The way back: p / (p + 20 * (1 - p)).
-    >>> shift((3.0, 3.0))
-    ()
-    """
-    if len(set(weights)) == 1:
-        return ()
-    if not all(weights):
-        return ("A class that weighs nothing is never learned: its rows are absent, and there is no way back.",)
-    if len(weights) == 2:
-        return _shift_of_two(weights[1] / weights[0])
-    shown = listed([exact(w) for w in weights])
-    said = listed([percent(w / sum(weights)) for w in weights])
-    return (
-        f"A model trained with it says {said} where all classes are equally likely.",
-        f"The way back: divide the probabilities by {shown}, then make them add up to 1.",
-    )
-
-
-def _shift_of_two(ratio: float) -> tuple[str, ...]:
-    said = ratio * RARE / (1 - RARE + ratio * RARE)
-    high, size = ("high", ratio) if ratio > 1 else ("low", 1 / ratio)
-    back = (
-        f"p / (p + {exact(ratio)} * (1 - p))"
-        if ratio > 1
-        else f"{exact(1 / ratio)} * p / ({exact(1 / ratio)} * p + 1 - p)"
-    )
-    return (
-        f"A model trained with it says odds {exact(size)} times too {high}: where the truth is {percent(RARE)} it says "
-        f"{percent(said)}.",
-        f"The way back: {back}.",
-    )

@@ -22,9 +22,10 @@ from lossmith.formula.text import to_text
 from lossmith.loss import effects_text as words
 from lossmith.loss.composition import composition
 from lossmith.loss.effects import is_number, pulls, sides
-from lossmith.loss.figures import listed
+from lossmith.loss.figures import listed, shift
 from lossmith.loss.nearest import beside_standard, nearest, standard_name
 from lossmith.loss.settling import (
+    Settled,
     bears_out,
     implied,
     implied_classes,
@@ -125,8 +126,16 @@ def _of_numbers(view: View, named: Fact[Functional]) -> Iterator[str]:
     known = named.value
     if known.name != NOT_NAMED and not view.joint and bears_out(view, known):
         yield words.estimates(known.name, known.level, known.through, named.text)
-    elif (found := settled(view)) is not None:
+    elif (found := settled(view)) is not None and not _held_up(view, found):
         yield words.settles(found, view.around)
+
+
+def _held_up(view: View, found: Settled) -> bool:
+    """Whether a finished number that turns round (a flood) has its minima elsewhere than the sum that it is made of."""
+    if "abs" not in view.around:
+        return False
+    least = settled(whole(view))
+    return least is None or abs(least.prediction - found.prediction) > 1e-3 * (1 + abs(found.prediction))
 
 
 def _of_outcomes(view: View, named: Fact[Functional]) -> Iterator[str]:
@@ -136,7 +145,7 @@ def _of_outcomes(view: View, named: Fact[Functional]) -> Iterator[str]:
         known = named.value.name == "probability"
         evidence = named.text if known and set(weights) == {1.0} else "measured"
         yield words.estimates_probability(weights, named.value.through if known else "", evidence, view.has_classes)
-        yield from words.shift(weights)
+        yield from shift(weights)
         if view.has_classes and (most := reach(view)) < 1:
             yield words.reaches(most)
     elif view.has_classes:

@@ -1,4 +1,4 @@
-"""Numbers as they stand in sentences: values come in, short texts go out."""
+"""Numbers as they stand in sentences, and what class weights make of probabilities: values come in, texts go out."""
 
 from __future__ import annotations
 
@@ -66,3 +66,47 @@ def times(ratio: float) -> str:
 def listed(parts: Sequence[str]) -> str:
     """Parts with commas, and "and" before the last."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+# Shifted probabilities --------------------------------------------------------------------------------------------
+
+RARE: Final = 0.05
+
+
+def shift(weights: Sequence[float]) -> tuple[str, ...]:
+    """What class weights do to predicted probabilities, and the way back.
+
+    >>> for line in shift((1.0, 20.0)):
+    ...     print(line)
+    A model trained with it says odds 20 times too high: where the truth is 5 % it says 51.3 %.
+    The way back: p / (p + 20 * (1 - p)).
+    >>> shift((3.0, 3.0))
+    ()
+    """
+    if len(set(weights)) == 1:
+        return ()
+    if not all(weights):
+        return ("A class that weighs nothing is never learned: its rows are absent, and there is no way back.",)
+    if len(weights) == 2:
+        return _shift_of_two(weights[1] / weights[0])
+    shown = listed([exact(w) for w in weights])
+    said = listed([percent(w / sum(weights)) for w in weights])
+    return (
+        f"A model trained with it says {said} where all classes are equally likely.",
+        f"The way back: divide the probabilities by {shown}, then make them add up to 1.",
+    )
+
+
+def _shift_of_two(ratio: float) -> tuple[str, ...]:
+    said = ratio * RARE / (1 - RARE + ratio * RARE)
+    high, size = ("high", ratio) if ratio > 1 else ("low", 1 / ratio)
+    back = (
+        f"p / (p + {exact(ratio)} * (1 - p))"
+        if ratio > 1
+        else f"{exact(1 / ratio)} * p / ({exact(1 / ratio)} * p + 1 - p)"
+    )
+    return (
+        f"A model trained with it says odds {exact(size)} times too {high}: where the truth is {percent(RARE)} it says "
+        f"{percent(said)}.",
+        f"The way back: {back}.",
+    )

@@ -27,7 +27,7 @@ BENDS: Final = 8  # sizes of bends looked at beside every target
 BENDS_TOGETHER: Final = 2
 LOOK: Final = 16, 6  # parts of the line, and how often, where values are compared and not slopes
 LOOK_TOGETHER: Final = 8, 4
-TIE: Final = 1e-9  # of the range of values
+TIE: Final = 1e-12  # means of 99 values that are the same differ by some roundings
 FINER: Final = 32, 11  # parts of the line between two places, and how often: to the last bits
 COARSE: Final = 31  # places where all rows must be looked at together for each, and halvings between them
 TOGETHER_FINER: Final = 2, 16
@@ -83,10 +83,12 @@ def _grid(view: View, y: Floats) -> Floats:
     """Predictions to look at: even steps, every target, and on either side of each target's bends."""
     margin = 0.05 * float(np.ptp(y))
     steps = np.linspace(y[0] - margin, y[-1] + margin, COARSE if view.joint else FINE_GRID)
-    sizes = bends(view)[: BENDS_TOGETHER if view.joint else BENDS] * np.array([[1 - 1e-9], [1 + 1e-9]])
+    most = BENDS_TOGETHER if view.joint else BENDS
+    sizes = np.empty(0) if view.chosen else bends(view)
+    sizes = sizes[sizes < np.ptp(y)][-most:] * np.array([[1 - 1e-9], [1 + 1e-9]])
     beside = [y + side * size for size in sizes.ravel() for side in (-1, 1)]
     grid = np.unique(np.concatenate([steps, y, *beside]))
-    return grid[(grid >= steps[0]) & (grid <= steps[-1])]
+    return np.asarray(grid[(grid >= steps[0]) & (grid <= steps[-1])])
 
 
 def lowest(view: View, y: Floats, weight: Floats, places: Floats, alone: bool = False) -> float | None:
@@ -122,10 +124,9 @@ def lowest(view: View, y: Floats, weight: Floats, places: Floats, alone: bool = 
 
 
 def _tied(values: Floats, best: int) -> bool:
-    """Whether the least value stands at places with larger ones between them."""
-    known = values[np.isfinite(values)]
-    level = np.flatnonzero(values <= values[best] + TIE * np.ptp(known))
-    return bool(level[-1] - level[0] + 1 > len(level))
+    """Whether the least value stands at places with larger ones between them, or goes on to an end."""
+    level = np.flatnonzero(values <= values[best] + TIE * abs(values[best]))
+    return bool(level[-1] - level[0] + 1 > len(level) or level[0] == 0 or level[-1] == len(values) - 1)
 
 
 def _least(total: Callable[[Floats], Floats], low: float, best: float, high: float, fineness: tuple[int, int]) -> float:
