@@ -11,7 +11,7 @@ import pytest
 
 import lossmith as ls
 from benchmarks import advisor, advisor_nulls, advisor_rules, advisor_sets, advisor_ways
-from lossmith.algebra.costs import CostMatrix, ErrorCosts, UnderOver, cost_per_row
+from lossmith.algebra.decision.costs import CostMatrix, ErrorCosts, UnderOver, cost_per_row
 
 SETS = {one.name: one for one in advisor_sets.SETS}
 NULLS = {one.name: one for one in advisor_nulls.NULLS}

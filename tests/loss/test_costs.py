@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossmith import loss as losses
-from lossmith.algebra.curve import AT_CORNER, CostCurve
 from lossmith.algebra.decision import (
     AsIs,
     CheapestClass,
@@ -22,7 +21,8 @@ from lossmith.algebra.decision import (
     act,
     zero_one,
 )
-from lossmith.algebra.rules import RowCheapest
+from lossmith.algebra.decision.curve import AT_CORNER, CostCurve
+from lossmith.algebra.decision.rules import RowCheapest
 from lossmith.errors import ArgumentError
 from lossmith.loss.costs import CostDesign, from_costs
 from tests.properties import laws

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossmith.algebra.curve import CostCurve
 from lossmith.algebra.decision import CostMatrix, ErrorCosts, UnderOver
-from lossmith.algebra.row_costs import RowMatrix, RowUnderOver
+from lossmith.algebra.decision.curve import CostCurve
+from lossmith.algebra.decision.row_costs import RowMatrix, RowUnderOver
 from lossmith.errors import ArgumentError, FormulaError, UnsupportedError
 from lossmith.loss.costs import from_costs
 

@@ -17,8 +17,7 @@ from lossmith.advise import prepare
 from lossmith.advise.data import split
 from lossmith.advise.judge import compare, contender, decide, measure, tally
 from lossmith.advise.models import facts, train
-from lossmith.algebra import costs
-from lossmith.algebra.decision import Corrected
+from lossmith.algebra.decision import Corrected, costs
 from tests.advise import test_prepare
 from tests.advise.data import test_split
 from tests.advise.judge import test_compare, test_contender, test_decide, test_measure, test_tally

@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.algebra.decision.rules import AsIs, Corrected, Rule
 from lossmith.algebra.parts import Bound, called
-from lossmith.algebra.rules import AsIs, Corrected, Rule
 from lossmith.calculus.evidence import body_of
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, Reweighting

@@ -66,7 +66,8 @@ def _where_right(
     wrong = [row for row in known if not holds(found[row], found[known[0]])]
     if wrong:
         pairs = [
-            f"{float(found[k].mid()):.4g} where the target is {float(targets[k, 0].mid()):.4g}" for k in (known[0], wrong[-1])
+            f"{float(found[k].mid()):.4g} where the target is {float(targets[k, 0].mid()):.4g}"
+            for k in (known[0], wrong[-1])
         ]
         return Fact(False, "refuted", 1, " and ".join(dict.fromkeys(pairs)))
     return Fact(True, "sampled", len(known))

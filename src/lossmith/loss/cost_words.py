@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lossmith.algebra.costs import CostMatrix, ErrorCosts, UnderOver
-from lossmith.algebra.curve import AT_CORNER, CostCurve
-from lossmith.algebra.row_costs import AnyCosts, RowMatrix, RowUnderOver
-from lossmith.algebra.rules import CheapestClass, Entry, RowCheapest, Rule, Threshold
+from lossmith.algebra.decision.costs import CostMatrix, ErrorCosts, UnderOver
+from lossmith.algebra.decision.curve import AT_CORNER, CostCurve
+from lossmith.algebra.decision.row_costs import AnyCosts, RowMatrix, RowUnderOver
+from lossmith.algebra.decision.rules import CheapestClass, Entry, RowCheapest, Rule, Threshold
 from lossmith.calculus.functional import NOT_NAMED
 from lossmith.loss.handle import Loss
 

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossmith.algebra.cost_arguments import costs_of
-from lossmith.algebra.cost_formula import MOST_CLASSES, designed
-from lossmith.algebra.cost_text import Stated
-from lossmith.algebra.costs import Columns, Floats
-from lossmith.algebra.row_costs import AnyCosts, all_cost_columns, any_cost_per_row
-from lossmith.algebra.rules import RowCheapest, Rule, act
+from lossmith.algebra.decision.cost_arguments import costs_of
+from lossmith.algebra.decision.cost_formula import MOST_CLASSES, designed
+from lossmith.algebra.decision.cost_text import Stated
+from lossmith.algebra.decision.costs import Columns, Floats
+from lossmith.algebra.decision.row_costs import AnyCosts, all_cost_columns, any_cost_per_row
+from lossmith.algebra.decision.rules import RowCheapest, Rule, act
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.loss.cost_words import Estimates, cost_words, estimates_of, loss_words, rule_words, smooth_words
 from lossmith.loss.handle import Loss

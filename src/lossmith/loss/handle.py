@@ -25,8 +25,8 @@ from lossmith.loss.designed import Designed
 from lossmith.loss.evaluate import Kernel, Request
 from lossmith.loss.explain import explain, facts_of
 from lossmith.loss.prediction import best_constant, fitted_to, predict
-from lossmith.loss.stages import stages_said
 from lossmith.loss.sums import Sums
+from lossmith.loss.text.stages import stages_said
 from lossmith.loss.thresholds import Scores, Thresholds, scores
 from lossmith.runtime import Backend
 

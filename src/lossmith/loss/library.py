@@ -17,11 +17,11 @@ from lossmith.formula.definition import Parameter
 from lossmith.formula.text import to_text
 from lossmith.formula.trace import Domain
 from lossmith.formula.trace import define as define_definition
-from lossmith.loss.design_scan import is_design
-from lossmith.loss.design_text import check_said, read_design
-from lossmith.loss.formula_text import LINKS, read_formula
 from lossmith.loss.handle import Loss
-from lossmith.loss.stages import stages_of
+from lossmith.loss.text.design import check_said, read_design
+from lossmith.loss.text.formula import LINKS, read_formula
+from lossmith.loss.text.scan import is_design
+from lossmith.loss.text.stages import stages_of
 from lossmith.numerics.interval import NAMED
 
 FORMAT = 1

@@ -183,7 +183,9 @@ def best_constant(
     given = declaration.on == "probability"
     bounds = (0.0, 1.0) if given else (-math.inf, math.inf)
     capped = definition.reading is not None and any(n.op == "tanh" for n in walk(definition.reading))
-    softmax = shared and declaration.link == "softmax" and not given and not capped  # then a number added to all is nothing
+    softmax = (
+        shared and declaration.link == "softmax" and not given and not capped
+    )  # then a number added to all is nothing
     scan = SCAN if convex or dimension > 1 else (*SCAN, *_among_targets(definition, rows))
     total = partial(_total, request, rows, shared)
     return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=scan)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.algebra.fits import best_recalibration, size_edges
+from lossmith.algebra.decision.fits import best_recalibration, size_edges
 from lossmith.errors import ArgumentError
 
 Floats = NDArray[np.float64]

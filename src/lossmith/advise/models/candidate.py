@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lossmith.loss.design_scan import is_design
-from lossmith.loss.design_text import losses_in
-from lossmith.loss.formula_text import LINKS as LINKS
+from lossmith.loss.text.design import losses_in
+from lossmith.loss.text.formula import LINKS as LINKS
+from lossmith.loss.text.scan import is_design
 from lossmith.report.words import loss_words
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 
 from lossmith.advise.out.program import Fold, Program, program
 from lossmith.advise.tell.found import Found
-from lossmith.algebra.act import two_columns
 from lossmith.algebra.decision import act, probabilities, rule_columns
+from lossmith.algebra.decision.acting import two_columns
 from lossmith.report.html import page
 from lossmith.report.record import StudyRecord, to_json
 

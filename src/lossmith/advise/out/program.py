@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lossmith.advise.data.encode import standalone
-from lossmith.algebra import act
-from lossmith.algebra.rules import Rule, deciding, rule_columns, rule_to_dict
+from lossmith.algebra.decision import acting as act
+from lossmith.algebra.decision.rules import Rule, deciding, rule_columns, rule_to_dict
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ if __name__ == "__main__":
 def program(what: Program) -> str:
     """Return the text of `predict.py`.
 
-    >>> from lossmith.algebra.rules import Threshold
+    >>> from lossmith.algebra.decision.rules import Threshold
     >>> text = program(Program({"features": []}, Threshold(0.5), (), classes=("no", "yes")))
     >>> "import lossmith" in text, "def predict(rows" in text
     (False, True)

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from lossmith.loss.effects import Pulls, Sides
-from lossmith.loss.figures import EVEN, exact, listed, number, percent, times
-from lossmith.loss.nearest import AROUND
-from lossmith.loss.settling import N_EXAMPLE, SHARES, TOGETHER, Settled
+from lossmith.loss.explain.effects import Pulls, Sides
+from lossmith.loss.explain.figures import EVEN, exact, listed, number, percent, times
+from lossmith.loss.explain.nearest import AROUND
+from lossmith.loss.explain.settling import N_EXAMPLE, SHARES, TOGETHER, Settled
 
 # What it estimates ------------------------------------------------------------------------------------------------
 

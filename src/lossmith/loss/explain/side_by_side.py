@@ -17,8 +17,8 @@ import numpy as np
 from lossmith.calculus.evidence import vanishes
 from lossmith.formula.node import symbol
 from lossmith.interpret import NUMPY, System
-from lossmith.loss.effects import is_number, scale_of
-from lossmith.loss.view import BALL, Array, Floats, View
+from lossmith.loss.explain.effects import is_number, scale_of
+from lossmith.loss.explain.view import BALL, Array, Floats, View
 from lossmith.numerics.interval import Interval
 
 # Where gradients are compared -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from lossmith.formula.link import link_named
 from lossmith.formula.node import Node, is_number, make, make_from, rebuild, symbol, walk
 from lossmith.formula.roles import EXAMPLE_SHARE
 from lossmith.formula.text import to_text, with_numbers
-from lossmith.loss.view import is_share
+from lossmith.loss.explain.view import is_share
 
 LEAF: Final = re.compile(r"\bz\b")
 LONGEST: Final = 260  # characters of a formula in a sentence

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import lossmith as ls
 from lossmith.errors import ArgumentError, FormulaError, LossmithError, UnsupportedError
-from lossmith.loss.design_text import BEHIND, LIMITS
 from lossmith.loss.designed import COMBINATORS
+from lossmith.loss.text.design import BEHIND, LIMITS
 
 bce, ce, mse, mae, dice = (ls.get(name) for name in ("bce", "ce", "mse", "mae", "dice"))
 COUNTS = {what: limit for _, limit, what in LIMITS}

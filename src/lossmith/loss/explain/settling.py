@@ -16,8 +16,8 @@ import numpy as np
 from lossmith.calculus.functional import Functional
 from lossmith.formula.node import Node
 from lossmith.interpret import NUMPY
-from lossmith.loss.effects import SAME, bends, is_number, scale_of
-from lossmith.loss.view import FARTHEST, Floats, View
+from lossmith.loss.explain.effects import SAME, bends, is_number, scale_of
+from lossmith.loss.explain.view import FARTHEST, Floats, View
 from lossmith.numerics.interval import DOMAINS
 
 N_EXAMPLE: Final = 99

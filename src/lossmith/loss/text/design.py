@@ -19,10 +19,10 @@ from lossmith.errors import FormulaError, LossmithError, did_you_mean
 from lossmith.formula.parse import VERTEX_LIMIT
 from lossmith.formula.roles import declare
 from lossmith.formula.scan import refuse
-from lossmith.loss.design_scan import point_again, scan_design
 from lossmith.loss.designed import COMBINATORS
-from lossmith.loss.formula_text import agreed, losses_by_name, read_formula
 from lossmith.loss.handle import Loss
+from lossmith.loss.text.formula import agreed, losses_by_name, read_formula
+from lossmith.loss.text.scan import point_again, scan_design
 from lossmith.maths import VOCABULARY
 
 Said: TypeAlias = Mapping[str, Any]

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossmith.algebra.cost_text import cost_pairs, costs_from, matrix_from, names_a_file
-from lossmith.algebra.costs import CostMatrix, ErrorCosts, RowCosts, StatedCosts, UnderOver, costs_for
-from lossmith.algebra.curve import CostCurve
-from lossmith.algebra.row_costs import AnyCosts, RowMatrix, RowUnderOver
-from lossmith.algebra.rules import Entries, Entry
+from lossmith.algebra.decision.cost_text import cost_pairs, costs_from, matrix_from, names_a_file
+from lossmith.algebra.decision.costs import CostMatrix, ErrorCosts, RowCosts, StatedCosts, UnderOver, costs_for
+from lossmith.algebra.decision.curve import CostCurve
+from lossmith.algebra.decision.row_costs import AnyCosts, RowMatrix, RowUnderOver
+from lossmith.algebra.decision.rules import Entries, Entry
 from lossmith.errors import ArgumentError, did_you_mean
 
 KEYS: Final = ("under", "over", "false_negative", "false_positive", "matrix", "points", "column")

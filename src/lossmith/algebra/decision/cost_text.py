@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossmith.algebra.costs import CostMatrix, ErrorCosts, RowCosts, StatedCosts, UnderOver
+from lossmith.algebra.decision.costs import CostMatrix, ErrorCosts, RowCosts, StatedCosts, UnderOver
 from lossmith.errors import ArgumentError, did_you_mean
 
 NUMBERS: Final = frozenset({"under", "over"})

@@ -19,9 +19,9 @@ from lossmith import catalogue
 from lossmith.catalogue import LOSSES, TAKES
 from lossmith.formula.definition import Definition
 from lossmith.interpret import NUMPY
-from lossmith.loss.effects import is_number
-from lossmith.loss.figures import EVEN, exact, listed, number, often, percent
-from lossmith.loss.side_by_side import (
+from lossmith.loss.explain.effects import is_number
+from lossmith.loss.explain.figures import EVEN, exact, listed, number, often, percent
+from lossmith.loss.explain.side_by_side import (
     Candidate,
     Compared,
     Fit,
@@ -33,7 +33,7 @@ from lossmith.loss.side_by_side import (
     solved,
     spots,
 )
-from lossmith.loss.view import Floats, View, view_of
+from lossmith.loss.explain.view import Floats, View, view_of
 
 
 @dataclass(frozen=True)

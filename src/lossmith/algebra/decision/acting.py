@@ -2,7 +2,7 @@
 
 Comes in: a decision rule as plain data (`{"rule": name, ...}`, read from JSON), predictions on the target's scale, and
 the columns that the rule names. Goes out: what to do, and what the probabilities are after their correction. It imports
-nothing of Lossmith; the records of the rules and their fits are in `lossmith.algebra.rules`.
+nothing of Lossmith; the records of the rules and their fits are in `lossmith.algebra.decision.rules`.
 
 Every action is computed row by row in a fixed order, so that a row alone and in a batch has the same one to the bit.
 """

@@ -27,10 +27,10 @@ from itertools import pairwise
 from typing import Any, Final
 
 from lossmith import maths as ls
-from lossmith.algebra.costs import CostMatrix, ErrorCosts, UnderOver, zero_one
-from lossmith.algebra.curve import CostCurve, exact, ramp, rounded
-from lossmith.algebra.row_costs import AnyCosts, RowMatrix, RowUnderOver, all_cost_columns
-from lossmith.algebra.rules import AsIs, CheapestClass, Entries, Entry, RowCheapest, Rule, Threshold
+from lossmith.algebra.decision.costs import CostMatrix, ErrorCosts, UnderOver, zero_one
+from lossmith.algebra.decision.curve import CostCurve, exact, ramp, rounded
+from lossmith.algebra.decision.row_costs import AnyCosts, RowMatrix, RowUnderOver, all_cost_columns
+from lossmith.algebra.decision.rules import AsIs, CheapestClass, Entries, Entry, RowCheapest, Rule, Threshold
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition, Parameter, check_definition
 from lossmith.formula.node import Node, constant, number_of, symbol

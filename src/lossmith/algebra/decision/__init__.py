@@ -2,13 +2,13 @@
 
 Comes in: costs in the user's words (`under=5, over=1`). Goes out: frozen records: the costs, the loss that they imply
 (a name and parameters), and decision rules, some fitted on rows; all of it pure NumPy on the target's scale.
-The parts are in `costs`, `cost_text`, `act`, `rules` and `fits`.
+The parts are in `costs`, `cost_text`, `acting`, `rules` and `fits`.
 """
 
 from __future__ import annotations
 
-from lossmith.algebra.cost_text import costs_from
-from lossmith.algebra.costs import (
+from lossmith.algebra.decision.cost_text import costs_from
+from lossmith.algebra.decision.costs import (
     CostMatrix,
     Costs,
     ErrorCosts,
@@ -25,7 +25,7 @@ from lossmith.algebra.costs import (
     weighted_quantile,
     zero_one,
 )
-from lossmith.algebra.fits import (
+from lossmith.algebra.decision.fits import (
     best_cuts,
     best_levels,
     best_recalibration,
@@ -35,7 +35,7 @@ from lossmith.algebra.fits import (
     best_sorted_levels,
     best_threshold,
 )
-from lossmith.algebra.rules import (
+from lossmith.algebra.decision.rules import (
     AsIs,
     CheapestClass,
     Corrected,

@@ -10,7 +10,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.errors import FormulaError, LossmithError
-from lossmith.loss.stages import stages_of, stages_said
+from lossmith.loss.text.stages import stages_of, stages_said
 
 DESIGNS = [
     "bce.reweight({0: 1, 1: 20})",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lossmith.algebra.curve import AT_CORNER, CostCurve
+from lossmith.algebra.decision.curve import AT_CORNER, CostCurve
 from lossmith.errors import ArgumentError
 
 V = ((-10, 50), (0, 0), (5, 100))

@@ -18,7 +18,7 @@ from lossmith.formula.parse import CONSTANTS
 from lossmith.formula.parse import parse as parse_definition
 from lossmith.formula.scan import scan
 from lossmith.loss.handle import Loss
-from lossmith.loss.stages import leaves_of, with_stages
+from lossmith.loss.text.stages import leaves_of, with_stages
 from lossmith.maths import VOCABULARY
 
 # The link of a formula that is written with p, by kind of target, where none is said; with z there is none.

@@ -19,12 +19,12 @@ from lossmith.catalogue import find, on_probability
 from lossmith.errors import LossmithError
 from lossmith.formula.definition import Definition, bound
 from lossmith.formula.text import to_text
-from lossmith.loss import effects_text as words
-from lossmith.loss.composition import composition
-from lossmith.loss.effects import is_number, pulls, sides
-from lossmith.loss.figures import listed, shift
-from lossmith.loss.nearest import beside_standard, nearest, standard_name
-from lossmith.loss.settling import (
+from lossmith.loss.explain import effects_text as words
+from lossmith.loss.explain.composition import composition
+from lossmith.loss.explain.effects import is_number, pulls, sides
+from lossmith.loss.explain.figures import listed, shift
+from lossmith.loss.explain.nearest import beside_standard, nearest, standard_name
+from lossmith.loss.explain.settling import (
     Settled,
     bears_out,
     implied,
@@ -34,7 +34,7 @@ from lossmith.loss.settling import (
     settled,
     shares_of_classes,
 )
-from lossmith.loss.view import View, view_of, whole
+from lossmith.loss.explain.view import View, view_of, whole
 
 WIDTH: Final = 110
 

@@ -1,7 +1,7 @@
 """What errors cost: frozen records come in with targets and actions, the cost of every row goes out; all pure NumPy.
 
 A cost may differ by row: `column` names a column whose value multiplies it, and a class error may name a column itself.
-`lossmith.algebra.cost_text` reads these records from the user's words.
+`lossmith.algebra.decision.cost_text` reads these records from the user's words.
 
 Sources: the asymmetric linear cost is minimised by the quantile under/(under+over) (Koenker and Bassett 1978);
 the cheapest threshold on a true probability is false_positive/(false_positive+false_negative) (Elkan 2001, eq. 2).

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lossmith.algebra import act as plain
 from lossmith.algebra.decision import (
     AsIs,
     CheapestClass,
@@ -48,7 +47,8 @@ from lossmith.algebra.decision import (
     usual_rule,
     zero_one,
 )
-from lossmith.algebra.rules import RULES, RowCheapest
+from lossmith.algebra.decision import acting as plain
+from lossmith.algebra.decision.rules import RULES, RowCheapest
 from lossmith.errors import ArgumentError
 
 whole = st.integers(1, 9)

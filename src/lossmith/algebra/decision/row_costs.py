@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossmith.algebra.costs import (
+from lossmith.algebra.decision.costs import (
     Columns,
     CostMatrix,
     Costs,
@@ -24,8 +24,8 @@ from lossmith.algebra.costs import (
     cost_per_row,
     value_of,
 )
-from lossmith.algebra.curve import CostCurve
-from lossmith.algebra.rules import Entries, Entry
+from lossmith.algebra.decision.curve import CostCurve
+from lossmith.algebra.decision.rules import Entries, Entry
 from lossmith.errors import ArgumentError
 
 

@@ -1,7 +1,7 @@
 """Decision rules as frozen records: predictions on the target's scale come in, actions go out.
 
-`lossmith.algebra.act` holds what each rule does (one implementation, which `predict.py` embeds);
-`lossmith.algebra.fits` finds the best rule of each kind on given rows.
+`lossmith.algebra.decision.acting` holds what each rule does (one implementation, which `predict.py` embeds);
+`lossmith.algebra.decision.fits` finds the best rule of each kind on given rows.
 
 Sources: Elkan (2001), The foundations of cost-sensitive learning (thresholds; class weights and what undoes them);
 Chernozhukov, Fernandez-Val and Galichon (2010), Quantile and probability curves without crossing (sorted quantiles).
@@ -17,8 +17,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossmith.algebra.act import act_by, adjusted_by, columns_of
-from lossmith.algebra.costs import (
+from lossmith.algebra.decision.acting import act_by, adjusted_by, columns_of
+from lossmith.algebra.decision.costs import (
     Columns,
     CostMatrix,
     Costs,

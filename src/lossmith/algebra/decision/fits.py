@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.algebra.costs import (
+from lossmith.algebra.decision.costs import (
     Columns,
     CostMatrix,
     ErrorCosts,
@@ -25,7 +25,7 @@ from lossmith.algebra.costs import (
     total_weight,
     weighted_quantile,
 )
-from lossmith.algebra.rules import (
+from lossmith.algebra.decision.rules import (
     AsIs,
     Cuts,
     Levels,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import lossmith as ls
 from lossmith.algebra.decision import act
 from lossmith.algebra.reweight import class_weights, undone
-from lossmith.loss.effects import SCALES, pulls, sides
-from lossmith.loss.settling import SHARES, bears_out, example_of, implied, implied_weights, settled
-from lossmith.loss.view import View, view_of, whole
+from lossmith.loss.explain.effects import SCALES, pulls, sides
+from lossmith.loss.explain.settling import SHARES, bears_out, example_of, implied, implied_weights, settled
+from lossmith.loss.explain.view import View, view_of, whole
 
 CLOSE = 1e-9  # the kernels' floats and raw predictions behind predictions leave 1e-12 or so of a ratio of costs
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lossmith as ls
-from lossmith.loss.nearest import Nearest, nearest, standard_name
-from lossmith.loss.view import View, view_of
+from lossmith.loss.explain.nearest import Nearest, nearest, standard_name
+from lossmith.loss.explain.view import View, view_of
 
 PINBALL = "where(y>z, 5, 1)*abs(y-z)"
 

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from lossmith.calculus.evidence import vanishes
 from lossmith.formula.node import number_of, symbols, walk
-from lossmith.loss.figures import EVEN
-from lossmith.loss.view import Floats, View
+from lossmith.loss.explain.figures import EVEN
+from lossmith.loss.explain.view import Floats, View
 
 SAME: Final = 1e-9  # raw predictions behind a prediction are floats: what follows from them agrees so far
 
