@@ -77,10 +77,6 @@ def _form(op: str, mutant: Callable[..., Any]) -> Callable[[Patch], None]:
     return lambda patch: patch.setitem(forms.FORMS, op, mutant)
 
 
-def _reverse(op: str, mutant: Callable[..., Any]) -> Callable[[Patch], None]:
-    return lambda patch: patch.setitem(derivative.ROW_REVERSE, op, mutant)
-
-
 def _mean_without_divisor(patch: Patch) -> None:
     patch.setitem(derivative.EXAMPLE_REVERSE, "example_mean", lambda n, adjoint: adjoint)
 
@@ -92,6 +88,12 @@ def _slope_of_softmax(patch: Patch) -> None:
 def _weight_without_select(patch: Patch) -> None:
     for module in (schedule, compiler):
         patch.setattr(module, "select_present", lambda node, weight, otherwise=None: node)
+
+
+def _own_class_only(patch: Patch) -> None:
+    patch.setattr(
+        derivative, "reverse_log_softmax", lambda z, a: None if a is None else a * make("softmax_complement", z)
+    )
 
 
 def _no_nan_guard(patch: Patch) -> None:
@@ -111,9 +113,7 @@ MUTANTS: dict[str, tuple[Callable[[Patch], None], Callable[[str], None], str]] =
     "tanh for its slope": (_partial("log_cosh", lambda n: (n.args[0],)), gradient, "log_cosh"),
     "half of the slope of a sigmoid": (
         _partial("sigmoid", lambda n: (make("sigmoid", n.args[0]),)), hessian, "binary_cross_entropy"),
-    "log softmax without the other classes": (
-        _reverse("log_softmax", lambda n, a: a * make("softmax_complement", n.args[0])), gradient,
-        "label_smoothed_cross_entropy"),
+    "log softmax without the other classes": (_own_class_only, gradient, "label_smoothed_cross_entropy"),
     "a mean that is a sum": (_mean_without_divisor, gradient, "log_mean_exp"),
     "diagonal of softmax without its complement": (_slope_of_softmax, hessian, "cross_entropy"),
     "sign of the slope of a scaled exponential": (

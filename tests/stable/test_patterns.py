@@ -31,7 +31,9 @@ def test_both_sides_are_equal_in_exact_arithmetic(rule: Rule) -> None:
     names = {w: WILD[repr(w)] for w in symbols(rule.pattern, rule.replacement)}
     both = [substitute(side, names) for side in (rule.pattern, rule.replacement)]
     a, b = interpret(both, VALUES, BALLS(400))
-    assert all(abs(x - y) < 1e-60 * (1 + abs(x)) for x, y in zip(a.ravel(), b.ravel(), strict=True))
+    inside = [(x, y) for x, y in zip(a.ravel(), b.ravel(), strict=True) if not (x.is_nan() and y.is_nan())]
+    assert len(inside) >= 3  # log1p(a) has no meaning below -1, and neither side then
+    assert all(abs(x - y) < 1e-60 * (1 + abs(x)) for x, y in inside)
 
 
 FOUND = [("student_t", 0), ("student_t", 1), ("student_t", 2), ("tweedie", 1), ("negative_binomial", 1), ("ordinal", 1)]

@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 from lossmith.calculus.terms import HALF, ONE, TWO, ZERO, Maybe, minus, negate, or_zero, plus, reciprocal, times
 from lossmith.errors import UnsupportedError
-from lossmith.formula.node import Axis, Node, constant, make, number_of, walk
+from lossmith.formula.definition import sums_examples
+from lossmith.formula.node import Axis, Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
 
 Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
@@ -30,10 +31,10 @@ def _power(n: Node) -> tuple[Maybe, ...]:
             return (ONE if value else None), None
         lower = base if value == 2.0 else base ** constant(value - 1.0)
         return times(exponent, lower), None
-    lower = times(exponent, base ** (exponent - ONE))
+    slope = times(exponent, base ** (exponent - ONE))
     if not exponent.axes:  # 0 times infinity at the exponent 0, where the power is 1
-        lower = make("where", make("equal", exponent, ZERO), ZERO, or_zero(lower))
-    return lower, make("xlogy", n, base)
+        slope = make("where", make("equal", exponent, ZERO), ZERO, or_zero(slope))
+    return slope, make("xlogy", n, base)
 
 
 def _where(n: Node) -> tuple[Maybe, ...]:
@@ -80,7 +81,7 @@ PARTIALS: Final[dict[str, Partials]] = {
     "log": lambda n: (make("safe_divide", ONE, n.args[0]),),
     "log1p": lambda n: (ONE / (ONE + n.args[0]),),
     "sqrt": lambda n: (times(HALF, make("where", make("equal", n, ZERO), ZERO, ONE / n)),),
-    "tanh": lambda n: (times(constant(4.0), _sigmoid_slope(times(TWO, n.args[0]))),),  # type: ignore[arg-type]
+    "tanh": lambda n: (make("exp", -(TWO * make("log_cosh", n.args[0]))),),
     "cosh": lambda n: (make("sinh", n.args[0]),),
     "sinh": lambda n: (make("cosh", n.args[0]),),
     "erf": lambda n: (times(TWO_OVER_ROOT_PI, make("exp", -(n.args[0] ** 2))),),
@@ -232,48 +233,96 @@ def summed_to(adjoint: Maybe, target: Node) -> Maybe:
     return adjoint
 
 
-# What a sum is written inside of: it is differentiated term by term, so that each term keeps its own safe form.
-AROUND_SUMS: Final = frozenset({"add", "subtract", "negative", "example_mean", "example_sum", "axis_mean"})
+# What may stand around finished numbers that are differentiated one by one.
+AROUND: Final = frozenset({"add", "subtract", "negative", "abs", "axis_mean", "multiply"})
 
 
 def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
-    """The adjoint of every node under the root: one reverse pass for each term of the sum that the root is."""
-    if seed is None or not (root.op in AROUND_SUMS or _is_multiple(root)):
-        return _one_pass(root, seed)
-    found: dict[Node, Node] = {root: seed}
-    pairs = list(zip(root.args, argument_adjoints(root, seed), strict=True))
-    for argument, passed in reversed(pairs):
-        for node, adjoint in adjoints(argument, summed_to(passed, argument)).items():
-            found[node] = or_zero(plus(found.get(node), adjoint))
+    """The adjoint of every leaf that varies over the examples: one reverse pass for each finished number in a sum."""
+    if seed is None:
+        return {}
+    if not _is_sum_of_finished(root):
+        return _one_pass(root, seed, apart=_has_one_sum(root))
+    found: dict[Node, Node] = {}
+    for argument, passed in reversed(list(zip(root.args, argument_adjoints(root, seed), strict=True))):
+        if sums_examples(argument):
+            for node, adjoint in adjoints(argument, summed_to(passed, argument)).items():
+                found[node] = or_zero(plus(found.get(node), adjoint))
     return found
 
 
-def _is_multiple(node: Node) -> bool:
-    return node.op == "multiply" and any(number_of(a) is not None for a in node.args)
+def _is_sum_of_finished(node: Node) -> bool:
+    """Whether finished numbers are added up, each of which keeps its own safe form; a number may join them."""
+    inside = [a for a in node.args if sums_examples(a)]
+    if node.op not in AROUND or not inside or "example" in node.axes:
+        return False
+    several = node.op in ("add", "subtract") and len(inside) == 2
+    return several or (len(inside) == 1 and _is_sum_of_finished(inside[0]))
 
 
-def _one_pass(root: Node, seed: Maybe) -> dict[Node, Node]:
-    found: dict[Node, Node] = {} if seed is None else {root: seed}
-    by_log: dict[Node, Maybe] = {}
+def _has_one_sum(root: Node) -> bool:
+    """Whether all raw predictions go through the terms of one sum over the examples, or of none."""
+    bodies = {_bare(n.args[0]) for n in walk(root) if n.op in EXAMPLE_REVERSE and _is_raw(n)}
+    return len(bodies) < 2
+
+
+def _bare(term: Node) -> Node:
+    """A term of a sum without factors that hold no raw prediction or count as numbers."""
+    while term.op == "multiply" and not all(map(_is_raw, term.args)):
+        term = next((a for a in term.args if _is_raw(a)), ONE)
+    return term
+
+
+def _is_raw(node: Node) -> bool:
+    """Whether a node moves with a raw prediction."""
+    seen, left = set[Node](), [node]
+    while left:
+        here = left.pop()
+        leaf = symbol_of(here)
+        if leaf is not None and leaf.role == "raw":
+            return True
+        if here not in seen and here.op not in FLAT:
+            seen.add(here)
+            left += here.args
+    return False
+
+
+def _is_row_sum(node: Node) -> bool:
+    """Whether terms of one row are added up: their derivatives may cancel, and are found before any factor joins them."""
+    alone = node.op in ("add", "subtract", "exp_minus") and "example" in node.axes and "class" not in node.axes
+    return alone and all(map(_is_raw, node.args)) and not sums_examples(node)
+
+
+def _one_pass(root: Node, seed: Node, *, apart: bool) -> dict[Node, Node]:
+    found, by_log = {root: seed}, dict[Node, Maybe]()
     for node in reversed(walk(root)):
-        spread = reverse_log_softmax(node, by_log.get(node))
-        total = plus(found.get(node), spread)
+        total = plus(found.get(node), reverse_log_softmax(node, by_log.get(node)))
         if total is None:
             continue
         found[node] = total
         if node.op in BY_LOG:
             row = node.args[0]
             by_log[row] = plus(by_log.get(row), BY_LOG[node.op](node, total))
-            continue
-        for argument, passed in zip(node.args, argument_adjoints(node, found[node]), strict=True):
-            total = plus(found.get(argument), summed_to(passed, argument))
-            if total is not None:
-                found[argument] = total
-    return found
+        elif apart and _is_row_sum(node) and not is_number(total, 1.0):
+            _join(found, {leaf: times(total, inner) for leaf, inner in adjoints(node).items() if not leaf.args})
+        else:
+            passed = argument_adjoints(node, total)
+            for argument, adjoint in zip(node.args, passed, strict=True):
+                _join(found, {argument: summed_to(adjoint, argument)})
+    return {leaf: adjoint for leaf, adjoint in found.items() if "example" in leaf.axes or not apart}
+
+
+def _join(found: dict[Node, Node], more: Mapping[Node, Maybe]) -> None:
+    for node, adjoint in more.items():
+        total = plus(found.get(node), adjoint)
+        if total is not None:
+            found[node] = total
 
 
 def gradient(root: Node, leaf: Node) -> Node:
     """The derivative of a finished number by a leaf (per unit weight where the leaf varies over examples)."""
+    if "example" not in leaf.axes:
+        return _one_pass(root, ONE, apart=False).get(leaf, ZERO)
     return adjoints(root).get(leaf, ZERO)
 
 

@@ -257,6 +257,7 @@ def _best_row(total: Total, dimension: int, softmax: bool) -> Floats:
     if not softmax:
         return _polished(total, _swept(total, np.zeros(dimension)), np.ones(dimension, dtype=bool))
     present = np.array([_occurs(total, dimension, k) for k in range(dimension)])
+    present |= not present.any()  # a loss that is flat wherever we look: all of them may be
     row = np.where(present, 0.0, -1e3)  # exp(-1e3) is 0 in every format
     if present.sum() > POLISHED_SIZE:
         row[present] = _descended(total, row, present)

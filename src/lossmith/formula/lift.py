@@ -5,6 +5,7 @@ Comes in: a resolved formula. Goes out: an equal formula whose derivatives and f
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
@@ -39,6 +40,12 @@ def _is_mixture(bindings: Bindings) -> bool:
     return _is_target(bindings) and _is_probability(bindings)
 
 
+def _is_given_mixture(bindings: Bindings) -> bool:
+    """B is a target, and A a probability that is given, not computed."""
+    leaf = symbol_of(bindings[A])
+    return _is_target(bindings) and leaf is not None and leaf.role == "raw"
+
+
 def _is_no_square(bindings: Bindings) -> bool:
     """B is no small whole number, whose power is a product."""
     return number_of(bindings[B]) not in (1.0, 2.0, 3.0)
@@ -60,6 +67,7 @@ _LSE: Final = _own("class_logsumexp", A)
 _CHOICE: Final = _own("where", D, A, C)
 _MIXTURE: Final = B * A + (ONE - B) * C
 _PICKED: Final = _own("class_sum", B * _SOFT)
+_MISSED: Final = _own("class_sum", B * _own("softmax_complement", A)) + (ONE - _own("class_sum", B))
 _PICKED_LOG: Final = _own("class_sum", B * _own("log_softmax", A))
 
 
@@ -70,14 +78,21 @@ def _for_hard_labels(hard: Node, other: Node, soft: Node) -> Node:
 
 def _for_one_class(hard: Node, soft: Node) -> Node:
     """The same for a row of labels that names one class, and for any other."""
+    return make("where", _is_one_class(), hard, soft)
+
+
+def _is_one_class() -> Node:
     alone = make("equal", make("class_sum", B), ONE), make("equal", make("class_max", B), ONE)
-    return make("where", make("logical_and", *alone), hard, soft)
+    return make("logical_and", *alone)
 
 
 def _log(a: Node) -> Node:
     """The logarithm under another name, which no rule takes up again."""
     return make("log_ratio", a, ONE)
 
+
+# 1 where the label names one class: the power of what is missed is not looked at there, and its derivative stays finite
+_MISSED_IF_SOFT: Final = make("where", _is_one_class(), ONE, _MISSED)
 
 LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("stray_sign", make("negative", make("negative", A)), A, "fewer nodes, same value"),
@@ -107,6 +122,8 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "the power of a probability belongs inside", _is_probability),
     Rule("cancellation_in_one_minus_mixture", ONE - _MIXTURE, B * (ONE - A) + (ONE - B) * (ONE - C),
          "the complement of a probability belongs inside", _is_mixture),
+    Rule("cancellation_in_one_minus_mixture", ONE - (B * A + (ONE - B) * (ONE - A)), B * (ONE - A) + (ONE - B) * A,
+         "the complement of a probability that is given belongs inside", _is_given_mixture),
     Rule("underflow_in_log_of_mixture", make("log", _MIXTURE), _for_hard_labels(make("log", A), make("log", C), _log(_MIXTURE)),
          "the logarithm of a probability belongs inside", _is_mixture),
     Rule("product_in_power_of_mixture", _MIXTURE**D, _for_hard_labels(A**D, C**D, make("exp", D * _log(_MIXTURE))),
@@ -134,6 +151,12 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          make("class_sum", B * make("softmax_complement", A)) + (ONE - make("class_sum", B)),
          "the complement of the true class's probability belongs inside", _is_target),
     Rule("underflow_in_power_of_picked", _PICKED**C, _for_one_class(make("exp", C * _PICKED_LOG), make("exp", C * _log(_PICKED))),
+         "0 ** (c - 1) is infinite in the derivative", _is_target),
+    Rule("cancellation_in_one_minus_picked", ONE - make("class_sum", B * A),
+         make("class_sum", B * (ONE - A)) + (ONE - make("class_sum", B)),
+         "the complement of a probability that is given belongs inside", _is_given_mixture),
+    Rule("underflow_in_power_of_complement", _MISSED**C,
+         _for_one_class(make("class_sum", B * make("softmax_complement_power", A, C)), make("exp", C * _log(_MISSED_IF_SOFT))),
          "0 ** (c - 1) is infinite in the derivative", _is_target),
     Rule("underflow_in_power_of_softmax", _SOFT**B, make("exp", B * make("log_softmax", A)),
          "0 ** (b - 1) is infinite in the derivative", _is_no_square),
@@ -164,6 +187,12 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("cancellation_in_overlap", (B + A) - (TWO * (B * A)), B * (ONE - A) + (ONE - B) * A, "b + a - 2ab near a = b = 1"),
     Procedure("cancellation_in_one_minus_ratio", lambda node: _one_minus_ratio(node),
               "1 - N/D as (D - N)/D with the sums of D - N merged into one"),
+    Procedure("cancellation_in_smoothed_minus_probability", lambda node: _smoothed_minus_probability(node),
+              "pair the mixture terms of a smoothed label: each is exact where the difference is not"),
+    Procedure("cancellation_in_one_minus_picked", lambda node: _one_minus_smoothed_pick(node),
+              "the complement of the true class's probability belongs inside"),
+    Procedure("cancellation_in_one_minus_smoothed_mixture", lambda node: _one_minus_smoothed_mixture(node),
+              "the complement of a probability belongs inside"),
 )  # fmt: skip
 
 
@@ -184,6 +213,77 @@ def _one_minus_ratio(node: Node) -> Node | None:
     _collect(top, -1.0, frozenset(), terms)
     merged = _merge({key: factor for key, factor in terms.items() if factor != 0.0})
     return None if merged is None else make("safe_divide", merged, bottom)
+
+
+def complement_of(label: Node) -> Node | None:
+    """1 - y for a target y, smoothed as often as may be: (1 - e) y + e/n has the complement (1 - e) (1 - y) + (e - e/n)."""
+    leaf = symbol_of(label)
+    if leaf is not None:
+        return ONE - label if leaf.role == "target" else None
+    if label.op != "add" or label.args[0].op != "multiply" or label.args[1].op != "divide":
+        return None
+    (kept, inside), (rate, classes) = label.args[0].args, label.args[1].args
+    if kept.op != "subtract" or kept.args[0] is not ONE or kept.args[1] is not rate:
+        return None
+    other = complement_of(inside)
+    share = label.args[1] if number_of(classes) == 2.0 else rate - label.args[1]
+    return None if other is None else kept * other + share
+
+
+PROBABILITIES: Final[Mapping[str, Callable[[Node], Node]]] = {"sigmoid": lambda p: make("sigmoid", -p.args[0]),
+                        "softmax": lambda p: make("softmax_complement", p.args[0])}  # fmt: skip
+
+
+def _smoothed_minus_probability(node: Node) -> Node | None:
+    """y' - p, or p - y', for a smoothed label y': y' (1 - p) - (1 - y') p."""
+    if node.op != "subtract":
+        return None
+    first, second = node.args
+    for label, p, turned in ((first, second, False), (second, first, True)):
+        other = complement_of(label) if p.op in PROBABILITIES and symbol_of(label) is None else None
+        if other is not None:
+            pair = label * PROBABILITIES[p.op](p), other * p
+            return pair[1] - pair[0] if turned else pair[0] - pair[1]
+    return None
+
+
+def _one_minus_smoothed_pick(node: Node) -> Node | None:
+    """1 - sum of y' p over the classes for a smoothed label y': the sum of y' (1 - p), and what y' lacks of 1."""
+    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "class_sum":
+        return None
+    product = node.args[1].args[0]
+    if product.op != "multiply" or product.args[1].op != "softmax" or symbol_of(product.args[0]) is not None:
+        return None
+    lacking = _lacking(product.args[0])
+    if lacking is None:
+        return None
+    return make("class_sum", product.args[0] * make("softmax_complement", product.args[1].args[0])) + lacking
+
+
+def _lacking(label: Node) -> Node | None:
+    """What the shares of a label lack of 1: smoothing keeps (1 - e) of it."""
+    if complement_of(label) is None:
+        return None
+    if label.op == "symbol":
+        return ONE - make("class_sum", label)
+    kept, inside = label.args[0].args
+    rest = _lacking(inside)
+    return None if rest is None else kept * rest
+
+
+def _one_minus_smoothed_mixture(node: Node) -> Node | None:
+    """1 - (y' p + (1 - y') q) for a smoothed label y': y' (1 - p) + (1 - y') (1 - q)."""
+    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "add":
+        return None
+    terms = node.args[1].args
+    if any(t.op != "multiply" for t in terms) or symbol_of(terms[0].args[0]) is not None:
+        return None
+    p, q = (t.args[1] for t in terms)
+    if not (p.op == q.op == "sigmoid" or (symbol_of(p) is not None and q is ONE - p)):
+        return None
+    if complement_of(terms[0].args[0]) is not terms[1].args[0]:
+        return None
+    return terms[0].args[0] * (ONE - p) + terms[1].args[0] * (p if symbol_of(p) is not None else ONE - q)
 
 
 def _collect(

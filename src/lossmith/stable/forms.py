@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lossmith.formula.node import OPERATIONS, Node, among, constant, make, make_from, number_of, rebuild
+from lossmith.stable.arguments import argument_of, exponential, falling_power, relative
 from lossmith.stable.patterns import by_patterns
 
 ZERO: Final = constant(0.0)
@@ -32,13 +33,12 @@ def _abs(x: Node) -> Node:
 
 
 def _decay(x: Node) -> Node:
-    """exp(-|x|), in [0, 1]; the rounding of a large sum would be multiplied by it: it is kept in two words."""
+    """exp(-|x|), in [0, 1]; the rounding of a large sum or quotient would be multiplied by it: it is kept in two words."""
     inner = x.args[0] if x.op == "negative" else x
-    if inner.op not in ("add", "subtract"):
+    found = argument_of(inner)
+    if found.is_leaf:
         return make("exp", -_abs(x))
-    a, b = inner.args
-    sign = _where(_below_zero(inner), ONE, -ONE)
-    return make("exp_muladd", sign, a, sign * b if inner.op == "add" else -(sign * b))
+    return exponential(_where(_below_zero(inner), ONE, -ONE), found)
 
 
 def _below_zero(x: Node) -> Node:
@@ -56,7 +56,10 @@ def _softplus(x: Node) -> Node:
 
 def _sigmoid_power(x: Node, b: Node) -> Node:
     """e ** (b min(x, 0) - b log1p(e ** -|x|)): the large product is kept in two words."""
-    return make("exp_muladd", b, make("minimum", x, ZERO), -(b * make("log1p_unit", _decay(x))))
+    tail, found = b * make("log1p_unit", _decay(x)), argument_of(x)
+    if found.is_leaf or b.axes:
+        return make("exp_muladd", b, make("minimum", x, ZERO), -tail)
+    return falling_power(x, found, b, tail)
 
 
 def _log_cosh(x: Node) -> Node:
@@ -116,8 +119,27 @@ def _log(a: Node) -> Node:
     return _where(x < -LOG_2, make("log1p", -make("exp", x)), make("log", a))
 
 
+def _grown(product: Node) -> Node | None:
+    """exp(b log1p(a)) for a number b as (1 + a)**b: b log1p(a) would magnify its rounding; 1 + a is kept in two words."""
+    if product.op != "multiply" or product.args[0].axes or product.args[1].op != "log1p":
+        return None
+    b, a = product.args[0], product.args[1].args[0]
+    total = ONE + a
+    lost = _where(a < ONE, a - (total - ONE), ONE - (total - a))
+    power = make("power", total, b)
+    return power + power * _where(make("abs", total) < BIG, b * (lost / total), ZERO)
+
+
+def _expm1(a: Node) -> Node:
+    grown = _grown(a)
+    return make("expm1", a) if grown is None else _where(make("abs", a) < HALF, make("expm1", a), grown - ONE)
+
+
 def _exp(a: Node) -> Node:
     """The rounding of a large product would be multiplied by the product: it is kept in two words."""
+    grown = _grown(a)
+    if grown is not None:
+        return grown
     product = a.args[0] if a.op == "negative" else a
     if a.op == "subtract" and a.args[1].op == "example_max":
         return make("exp_muladd", ONE, a.args[0], -a.args[1])
@@ -150,6 +172,9 @@ def _log_ratio(a: Node, b: Node) -> Node:
 
 def _scaled_exp(a: Node, b: Node) -> Node:
     """Two halves of the exponential, so that neither overflows where the product does not."""
+    grown = None if a.axes else _grown(b)
+    if grown is not None:
+        return a * grown
     half = _exp((HALF * b.args[0]) * b.args[1]) if b.op == "multiply" else make("exp", HALF * b)
     return _where(make("equal", a, ZERO), ZERO, (half * a) * half)
 
@@ -165,10 +190,18 @@ def _one_minus_scaled_exp(a: Node, b: Node) -> Node:
     return _where(make("abs", b) < HALF, near, ONE - _scaled_exp(a, b))
 
 
+def _distances(x: Node) -> tuple[Node, Node]:
+    """How far each class lies from the largest, and the exponential of that."""
+    found = argument_of(x)
+    if not found.is_leaf:
+        return relative(found, make("class_first_max", x))
+    top = make("class_max", x)
+    return x - top, make("exp_muladd", ONE, x, -top)  # the difference in two words: exp would magnify its rounding
+
+
 def _row(x: Node) -> tuple[Node, Node, Node]:
     """The exponentials relative to the largest class, which class that is, and the sum of the others."""
-    e = make("exp_muladd", ONE, x, -make("class_max", x))  # the difference in two words: exp would magnify its rounding
-    first = make("class_first_max", x)
+    e, first = _distances(x)[1], make("class_first_max", x)
     return e, first, make("class_sum", _where(first, ZERO, e))
 
 
@@ -177,7 +210,7 @@ def _logsumexp(x: Node) -> Node:
 
 
 def _log_softmax(x: Node) -> Node:
-    return (x - make("class_max", x)) - make("log1p", _row(x)[2])
+    return _distances(x)[0] - make("log1p", _row(x)[2])
 
 
 def _softmax(x: Node) -> Node:
@@ -253,6 +286,7 @@ FORMS: Final[dict[str, Callable[..., Node]]] = {
     "sqrt": _sqrt,
     "subtract": _subtract,
     "exp": _exp,
+    "expm1": _expm1,
     "power": _power,
     "sigmoid": _sigmoid,
     "softplus": _softplus,

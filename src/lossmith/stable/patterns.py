@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from lossmith.formula.node import Node, constant, make, substitute
-from lossmith.formula.rewrite import Rule, rewrite, wildcard
+from lossmith.formula.node import Node, constant, make, substitute, walk
+from lossmith.formula.rewrite import Procedure, Rule, rewrite, wildcard
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -19,6 +19,7 @@ ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
 TWO: Final = constant(2.0)
 HUGE: Final = constant(2.0**500)
+TINIEST: Final = constant(2.0**-500)
 NEAR: Final = constant(16.0)  # a root at a raw prediction this large is four terms wide: no digit is lost beside it
 
 
@@ -63,7 +64,50 @@ _BELOW: Final = make("vanishing_product", _sigmoid(B - A), _sigmoid(-(A - C)) * 
 _SHARE: Final = (ONE - B) * make("expm1", A)
 _INFLATED: Final = B + make("scaled_exp", ONE - B, A)
 
+_TWICE_LOG_COSH: Final = -(TWO * make("log_cosh", A))  # of the slope of tanh: 1 / cosh(a)**2
+_TANH_SLOPE: Final = constant(4.0) * (_sigmoid(TWO * A) * _sigmoid(-(TWO * A)))
+
+_HALF_OF: Final = (C / TWO) * make("log1p", A)
+_NEARLY_ONE: Final = _where(make("equal", _HALF_OF, ZERO), ONE, make("expm1", _HALF_OF) / _HALF_OF)
+
+
+def _share_of_others(node: Node) -> Node | None:
+    """p_j times the sum over the other classes of x_k / c_k**2, c = 1 - p: for the surest class p_j / c_k comes first.
+
+    All other classes have c of 1/2 and more, but its c may be so small that 1 / c**2 is infinite though p_j**2 / c**2 is not.
+    """
+    if node.op not in ("multiply", "vanishing_product") or node.args[1].op != "class_others":
+        return None
+    p, spread = node.args[0], node.args[1].args[0]
+    if p.op != "softmax":
+        return None
+    z, c = p.args[0], make("softmax_complement", p.args[0])
+    quotient = next((f for f in _factors(spread) if f.op == "safe_divide" and f.args[1] is c), None)
+    if quotient is None or not any(n.op == "safe_divide" and n.args[1] is c for n in walk(quotient.args[0])):
+        return None
+    first = make("class_first_max", z)
+
+    def surest(x: Node) -> Node:
+        return make("class_sum", _where(first, x, ZERO))
+
+    top = surest(substitute(spread, {quotient: quotient.args[0]}))
+    rest = make("vanishing_product", p, make("class_others", _where(first, ZERO, spread)))
+    return _where(first, rest, top * make("safe_divide", p, surest(c)) + rest)
+
+
+def _factors(node: Node) -> list[Node]:
+    if node.op in ("multiply", "vanishing_product", "negative"):
+        return [f for a in node.args for f in _factors(a)]
+    return [node]
+
+
 PATTERNS: Final[tuple[Rule, ...]] = (
+    Rule("rounding_in_a_bell", make("exp", _TWICE_LOG_COSH), _TANH_SLOPE, "log(cosh(a)) rounds, and exp magnifies that"),
+    Rule("rounding_in_a_bell", make("scaled_exp", B, _TWICE_LOG_COSH), B * _TANH_SLOPE,
+         "log(cosh(a)) rounds, and exp magnifies that"),
+    Rule("underflow_of_a_vanishing_power", (D / C) * make("expm1", _HALF_OF),
+         _where(make("abs", _HALF_OF) < TINIEST, ((D / TWO) * make("log1p", A)) * _NEARLY_ONE, (D * make("expm1", _HALF_OF)) / C),
+         "c log(1 + a) underflows where its quotient by c does not"),
     Rule("overflow_of_a_square", make("safe_divide", B * A, _SQUARE), B * _PULL, "a**2 overflows, a / (1 + a**2) is 1 / a"),
     Rule("overflow_of_a_square", make("safe_divide", B, _SQUARE), B * _BELL, "a**2 overflows, b / (1 + a**2) does not vanish"),
     Rule("underflow_of_a_cube", ((B * _PULL) * _BELL) * (A * C), (B * C) * (_PULL * _PULL),
@@ -90,6 +134,11 @@ PATTERNS: Final[tuple[Rule, ...]] = (
 )  # fmt: skip
 
 
+PROCEDURES: Final = (
+    Procedure("overflow_of_a_share", _share_of_others, "1 / c**2 is infinite where p**2 / c**2 is not"),
+)
+
+
 def by_patterns(root: Node) -> Node:
-    """Apply the table once over the formula."""
-    return rewrite(root, PATTERNS)[0]
+    """Apply the tables once over the formula."""
+    return rewrite(root, (*PATTERNS, *PROCEDURES))[0]

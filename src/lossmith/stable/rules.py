@@ -11,6 +11,7 @@ from lossmith.calculus.terms import or_zero, plus
 from lossmith.formula.lift import LIFT
 from lossmith.formula.node import Node, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
+from lossmith.stable.ratios import left_of_one
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -81,6 +82,66 @@ def _sum(a: Node, b: Node) -> Node:
     return or_zero(plus(*(None if is_number(term, 0.0) else term for term in (a, b))))
 
 
+def _one_power(node: Node) -> Node | None:
+    """exp(b log1p(a)) / (1 + a) as exp((b - 1) log1p(a)): a derivative of it would cancel for b near 1."""
+    if node.op != "multiply":
+        return None
+    factors = _factors(node)
+    for grown in (f for f in factors if _is_power_of_sum(f)):
+        b, log = grown.args[0].args
+        below = next((f for f in factors if f.op == "divide" and _is_sum_with_one(f.args[1], log.args[0])), None)
+        if below is not None:
+            return _in_place(node, {grown: make("exp", (b - ONE) * log), below: below.args[0]})
+    return None
+
+
+def _taken_back(node: Node) -> Node | None:
+    """(a c) (b / c) as a b for the complement c of a softmax, which is 0 only by underflow (of two classes or more)."""
+    if node.op not in ("multiply", "vanishing_product") or node.args[1].op != "safe_divide":
+        return None
+    product, (b, c) = node.args[0], node.args[1].args
+    if product.op != "multiply" or product.args[1] is not c or c.op != "softmax_complement":
+        return None
+    return make(node.op, product.args[0], b)
+
+
+def _quotients(node: Node) -> Node | None:
+    """(a / c) (c / b) as a / b for a number c: where c is minute the first factor overflows what it is multiplied with."""
+    if node.op != "multiply":
+        return None
+    quotients = [f for f in _factors(node) if f.op == "divide" and not f.axes]
+    for upper in quotients:
+        for lower in quotients:
+            if lower.args[0] is upper.args[1] and number_of(lower.args[0]) is None:
+                return _in_place(node, {upper: upper.args[0] / lower.args[1], lower: ONE})
+    return None
+
+
+def _factors(node: Node) -> list[Node]:
+    return [f for a in node.args for f in _factors(a)] if node.op == "multiply" else [node]
+
+
+def _is_power_of_sum(node: Node) -> bool:
+    product = node.args[0] if node.op == "exp" else node
+    return (
+        product is not node and product.op == "multiply" and not product.args[0].axes and product.args[1].op == "log1p"
+    )
+
+
+def _is_sum_with_one(node: Node, a: Node) -> bool:
+    return node is ONE + a
+
+
+def _in_place(node: Node, changes: dict[Node, Node]) -> Node:
+    """A product with some factors replaced, each once."""
+    if node in changes:
+        return changes.pop(node)
+    if node.op != "multiply":
+        return node
+    first, second = (_in_place(a, changes) for a in node.args)
+    return second if first is ONE else (first if second is ONE else first * second)
+
+
 _EXP: Final = make("exp", A)
 _SCALED: Final = make("scaled_exp", B, A)
 
@@ -89,6 +150,12 @@ STABLE: Final[tuple[Rule | Procedure, ...]] = (
     Rule("rounding_of_a_reciprocal", B * (ONE / B), ONE, "b times 1 / b is only nearly 1", _is_number),
     Rule("rounding_of_a_reciprocal", ONE * A, A, "what is left of b times 1 / b"),
     Rule("rounding_of_a_reciprocal", make("scaled_exp", ONE, A), _EXP, "what is left of b times 1 / b"),
+    Procedure("cancellation_in_one_minus_ratio", left_of_one, "c - c N/D as c (D - N)/D with the sums of D - N in one"),
+    Procedure(
+        "cancellation_beside_a_power", _one_power, "b (1+a)**(b-1) / (1+a)... - (1+a)**(b-1) cancels for b near 1"
+    ),
+    Procedure("overflow_of_a_quotient", _quotients, "a / c overflows for a minute c, where c / b takes it back"),
+    Procedure("overflow_of_a_quotient", _taken_back, "b / c overflows for a minute c, where a c takes it back"),
     Procedure("cancellation_between_choices", _one_choice, "terms that cancel meet within a branch"),
     Rule(
         "cancellation_of_a_common_factor",

@@ -74,7 +74,7 @@ def test_designs_and_whole_losses_are_candidates_too() -> None:
 
 
 def test_a_design_says_its_own_target_and_a_formula_in_it_has_that_of_the_data() -> None:
-    assert loss_of(Candidate("", formula="poisson.truncate(3)", kind="count")).target == "nonnegative"
+    assert loss_of(Candidate("", formula="poisson.over('count')", kind="count")).target == "nonnegative"
     alone = loss_of(Candidate("", formula="((y - p)**2).truncate(3)", kind="count"))
     assert (alone.target, alone.link) == ("count", "exp")
     beside = loss_of(Candidate("", formula="((y - p)**2).truncate(3) + 0.1*poisson", kind="count"))
