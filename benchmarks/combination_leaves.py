@@ -83,7 +83,7 @@ def sizes_of_terms(root: Node) -> Node:
     >>> from lossmith.formula.node import symbol
     >>> a, b = symbol("a", "raw"), symbol("b", "raw")
     >>> sizes_of_terms((a - b) * a)
-    maximum(multiply(add(abs(a), abs(b)), abs(a)), 1.42405e-306)
+    maximum(multiply(add(abs(a), abs(b)), abs(a)), 2.848094538889218e-306)
     """
     done: dict[Node, Node] = {}
     for node in walk(root):
