@@ -90,7 +90,7 @@ def _class(random: Random, level: int) -> tuple[Array, Array]:
 
 def _distributions(random: Random, level: int) -> Array:
     spiky = (1.0, 0.1, 0.02)[level]
-    drawn = random.standard_gamma(np.full((ROWS, CLASSES), spiky)) + 1e-60
+    drawn = random.standard_gamma(np.full((ROWS, CLASSES), spiky)) + 1e-30
     return np.minimum(drawn / drawn.sum(axis=1, keepdims=True), 1.0 - 2.0**-53)
 
 

@@ -42,6 +42,8 @@ class Formulas:
     diagonal: Node | None
     along: Node
     along_sizes: Node
+    floored: tuple[Node, ...]
+    unfloored: tuple[Node, ...]
     terms: Node | None
     target: Node
     raw: Node
@@ -65,11 +67,14 @@ def formulas(leaf: Leaf) -> Formulas:
     name, kind = definition.declaration.target[0]
     toward = direction(raw)
     along = tangent(found.gradient[0], {raw: toward})
+    derivatives = (found.gradient[0], found.hessian[0] if additive is not None else along, along)
     parameters = {**loss.parameters}
     leaves = symbols(resolved(definition), role="parameter")
     return Formulas(
         value, found.gradient[0], None if additive is None else found.hessian[0],
-        along, sizes_of_terms(along), None if clean is None else sum_of_sizes(clean.term),
+        along, sizes_of_terms(along),
+        tuple(map(sizes_of_terms, derivatives)), tuple(sizes_of_terms(d, floor=False) for d in derivatives),
+        None if clean is None else sum_of_sizes(clean.term),
         definition.roles.leaves[name], raw, toward, tuple((p, float(parameters[repr(p)])) for p in leaves),
         tuple(definition.roles.leaves[c] for c in definition.declaration.columns),
         additive is not None, additive is not None and additive.is_mean, kind in MIXED,
@@ -77,8 +82,8 @@ def formulas(leaf: Leaf) -> Formulas:
     )  # fmt: skip
 
 
-def sizes_of_terms(root: Node) -> Node:
-    """The sum of the sizes of all terms of a formula, through sums, products and quotients.
+def sizes_of_terms(root: Node, *, floor: bool = True) -> Node:
+    """The sum of the sizes of all terms of a formula, through sums, products and quotients; products have a least size.
 
     >>> from lossmith.formula.node import symbol
     >>> a, b = symbol("a", "raw"), symbol("b", "raw")
@@ -89,6 +94,8 @@ def sizes_of_terms(root: Node) -> Node:
     for node in walk(root):
         args = [done[a] for a in node.args]
         done[node] = TERMS[node.op](node, args) if node.op in TERMS else make("abs", node)
+        if floor and node.op in ("multiply", "vanishing_product"):
+            done[node] = make("maximum", done[node], UNDERFLOWN)
     return done[root]
 
 
@@ -97,10 +104,7 @@ def _as_it_is(node: Node, args: list[Node]) -> Node:
 
 
 TERMS: Final[Mapping[str, Callable[[Node, list[Node]], Node]]] = {
-    **dict.fromkeys(("add", "example_sum", "example_mean", "class_sum"), _as_it_is),
-    **dict.fromkeys(
-        ("multiply", "vanishing_product"), lambda node, args: make("maximum", args[0] * args[1], UNDERFLOWN)
-    ),
+    **dict.fromkeys(("add", "multiply", "vanishing_product", "example_sum", "example_mean", "class_sum"), _as_it_is),
     "subtract": lambda node, args: args[0] + args[1],
     "negative": lambda node, args: args[0],
     "divide": lambda node, args: args[0] / make("abs", node.args[1]),
@@ -128,13 +132,6 @@ class _Leaf:
     frame: Any
     along: Balls
     weight: Balls | None = None
-
-    @property
-    def along_terms(self) -> bool:
-        """Whether the second derivative is a sum over several raw predictions."""
-        return not (self.frame.diagonal and self.found.diagonal is not None) and (
-            self.along.shape[1] > 1 or not self.found.additive
-        )
 
     def at(self, y: Balls, z: Balls, *more: Node) -> list[Balls]:
         """The outputs (and further nodes) at targets and raw predictions of shape (rows, classes)."""
@@ -232,7 +229,9 @@ def _contract(here: _Leaf, y: Balls, z: Balls, outs: list[Balls]) -> list[Sizes]
         found = [np.maximum(a, b) for a, b in zip(found, _over_corners(here, y, z), strict=True)]
     if here.found.mixed and here.weight is not None and here.frame.full and not _is_hard(y):
         found[1:] = [np.maximum(a, b) for a, b in zip(found[1:], _over_own_corners(here, y, z), strict=True)]
-    if here.along_terms and (here.frame.full or here.found.additive):
+    if here.frame.full:
+        found = [f + more for f, more in zip(found, _lost_by_underflow(here, y, z), strict=True)]
+    if not here.frame.diagonal and (here.frame.full or here.found.additive):
         found[2] = np.maximum(found[2], _terms_along(here, y, z))
     if here.frame.full:
         found = [np.maximum(a, b) for a, b in zip(found, _sign_changes(here, y, z, outs), strict=True)]
@@ -241,7 +240,7 @@ def _contract(here: _Leaf, y: Balls, z: Balls, outs: list[Balls]) -> list[Sizes]
 
 def _terms_along(here: _Leaf, y: Balls, z: Balls) -> Sizes:
     """A hessian times a direction is a sum: over the entries of the direction, or over the terms of its formula."""
-    if not here.found.additive:
+    if not here.found.additive or z.shape[1] == 1:
         return _granted(here.at(y, z, here.found.along_sizes)[3])
     total: Any = 0
     for place in _moves(here, z):
@@ -249,6 +248,15 @@ def _terms_along(here: _Leaf, y: Balls, z: Balls) -> Sizes:
         alone[place] = here.along[place]
         total = total + _granted(replace(here, along=alone).at(y, z)[2])
     return np.asarray(total)
+
+
+def _lost_by_underflow(here: _Leaf, y: Balls, z: Balls) -> list[Sizes]:
+    """Rule (d) for the factors inside: what the least scale of each product makes of the result."""
+    floored, plain = (here.at(y, z, *nodes)[3:] for nodes in (here.found.floored, here.found.unfloored))
+    second = 1 if here.frame.diagonal and here.found.diagonal is not None else 2
+    picked = [(floored[0], plain[0]), (floored[second], plain[second])]
+    lost = [_granted(a - b) for a, b in picked]
+    return [np.zeros((1, 1), dtype=np.longdouble), *lost]
 
 
 def _is_hard(y: Balls) -> bool:

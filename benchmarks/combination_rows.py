@@ -22,6 +22,7 @@ from benchmarks.combination_numbers import (
     ZERO,
     Balls,
     Number,
+    Sizes,
     apply,
     chosen,
     known,
@@ -33,8 +34,9 @@ from benchmarks.combination_numbers import (
     times,
     times_exact,
 )
+from benchmarks.combination_trees import chain
 
-MIXTURES: Final = frozenset({"binary_cross_entropy", "cross_entropy", "share_log_loss"})
+MIXTURES: Final = frozenset({"binary_cross_entropy", "cross_entropy", "share_log_loss", "distribution_cross_entropy"})
 SHIFTS: Final = ("adjust", "margin")
 TERMS: Final = ("asymmetric", "error_weight", "zoom", "modulate", "weigh", "truncate", "robust", "times")
 
@@ -53,15 +55,6 @@ class Frame:
     diagonal: bool
     full: bool = False
     weighed: bool = False
-
-
-def chain(tree: Tree) -> tuple[Leaf | Sum, list[Done]]:
-    """What the combinators stand on, and the combinators, the innermost first."""
-    calls: list[Done] = []
-    while isinstance(tree, Done):
-        calls.append(tree)
-        tree = tree.inner
-    return tree, calls[::-1]
 
 
 def of_rows(tree: Tree, y: Balls, u: Number, frame: Frame) -> Number:
@@ -276,7 +269,7 @@ def _miss(kind: str, k: int, u: Number, gamma: Any) -> Number:
     """(1 - the probability of outcome k) ** gamma."""
     if gamma == 0:
         return known(np.full(u.v[..., :1].shape, arb(1), dtype=object))
-    if kind.startswith("given"):
+    if kind.startswith("given") or kind == "simplex":
         x = u if u.v.shape[-1] == 1 else summed(times_exact(_corner(u.v, k), u))
         x = x if u.v.shape[-1] == 1 and k == 0 else number(1 - x.v, -x.a, -x.b, -x.h)
         return x if gamma == 1 else apply(lambda s: (s.log() * gamma).exp(), x)
@@ -339,14 +332,21 @@ def _miss_parts(u: Number, v: Balls, k: int, gamma: Any) -> tuple[Any, Any]:
     def along(t: Balls) -> Balls:
         return (q * t).sum(axis=-1, keepdims=True) - t[..., k : k + 1]
 
+    def terms_along(t: Balls) -> Sizes:
+        return (sizes(q) * sizes(t)).sum(axis=-1, keepdims=True) + sizes(t[..., k : k + 1])
+
     A, B, H = along(first), along(second), along(bend)
     spread = (q * first * second).sum(axis=-1, keepdims=True) - (A + first[..., k : k + 1]) * (
         B + second[..., k : k + 1]
     )
     f = _powered(c, gamma)
-    terms = [gamma * gamma * f * p * p * A * B, -gamma * f * p * c * A * B, gamma * f * p * spread, gamma * f * p * H]
-    parts = (f, gamma * f * p * A, gamma * f * p * B, sum(terms[1:], start=terms[0]))
-    return parts, (*map(sizes, parts[:3]), sum(sizes(t) for t in terms))
+    w = (gamma * gamma * f * p * p, -gamma * f * p * c, gamma * f * p)
+    parts = (f, w[2] * A, w[2] * B, (w[0] + w[1]) * A * B + w[2] * (spread + H))
+    alone = u.b is u.a  # one raw prediction moves; else B is a sum over all of them
+    b_size = sizes(B) if alone else terms_along(second)
+    spread_size = sizes(spread) if alone else terms_along(first) * b_size
+    bends = (sizes(w[0]) + sizes(w[1])) * sizes(A) * b_size + sizes(w[2]) * (spread_size + terms_along(bend))
+    return parts, (sizes(f), sizes(parts[1]), sizes(w[2]) * b_size, bends)
 
 
 # The loss itself ------------------------------------------------------------------------------------------------------

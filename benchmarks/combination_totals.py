@@ -26,6 +26,7 @@ from benchmarks.combination_draw import OF_CLASSES, Done, Leaf, Sum, Tree
 from benchmarks.combination_leaves import formulas, leaf_number
 from benchmarks.combination_numbers import (
     BALL,
+    LEAST,
     NONE,
     ZERO,
     Balls,
@@ -37,10 +38,12 @@ from benchmarks.combination_numbers import (
     of,
     plus,
     radii,
+    sizes,
     times,
     times_exact,
 )
-from benchmarks.combination_rows import SHIFT, SHIFTS, TERMS, Frame, chain, of_rows, rounded, smoothed
+from benchmarks.combination_rows import SHIFT, SHIFTS, TERMS, Frame, of_rows, rounded, smoothed
+from benchmarks.combination_trees import OWN, chain, gathered, normal, rebuilt, smoothing_of, with_own_weights, without
 from lossmith.numerics.formats import Format, format_of
 
 READINGS: Final = ("temper", "soft_cap")
@@ -81,87 +84,6 @@ class _Rows:
     groups: NDArray[Any] = field(default_factory=lambda: np.zeros(0))
 
 
-def normal(tree: Tree) -> Tree:
-    """The same design with losses that are made of others written as what they are."""
-    if isinstance(tree, Leaf):
-        return MADE[tree.name](tree) if tree.name in MADE else tree
-    if isinstance(tree, Sum):
-        return Sum(tuple((normal(part), factor) for part, factor in tree.parts))
-    return replace(tree, inner=normal(tree.inner))
-
-
-def _focal(leaf: Leaf) -> Tree:
-    given = dict(leaf.given)
-    on = tuple((key, value) for key, value in leaf.given if key == "on")
-    base = Leaf("cross_entropy" if leaf.name == "softmax_focal" else "binary_cross_entropy", on)
-    made = Done(base, "modulate", (("gamma", given["gamma"]),))
-    return Done(made, "weigh", (("alpha", given["alpha"]),)) if "alpha" in given else made
-
-
-MADE: Final[Mapping[str, Callable[[Leaf], Tree]]] = {
-    "focal": _focal,
-    "softmax_focal": _focal,
-    "label_smoothed_cross_entropy": lambda leaf: Done(Leaf("cross_entropy"), "smooth", leaf.given),
-}
-"""Losses of the catalogue that are combinations themselves."""
-
-
-OWN: Final = "own weights"
-
-
-def with_own_weights(tree: Tree) -> Tree:
-    """The design with weights of rows that only some losses of a sum have marked as their own."""
-    if isinstance(tree, Done):
-        return replace(tree, inner=with_own_weights(tree.inner))
-    if isinstance(tree, Leaf):
-        return tree
-    parts = tuple((with_own_weights(part), factor) for part, factor in tree.parts)
-    said = {repr([c.given for c in gathered(part, ("reweight",))]) for part, _ in parts}
-    return Sum(parts if len(said) == 1 else tuple((_marked(part), factor) for part, factor in parts))
-
-
-def _marked(tree: Tree) -> Tree:
-    if isinstance(tree, Leaf):
-        return tree
-    if isinstance(tree, Sum):
-        return Sum(tuple((_marked(part), factor) for part, factor in tree.parts))
-    return replace(tree, inner=_marked(tree.inner), call=OWN if tree.call == "reweight" else tree.call)
-
-
-def gathered(tree: Tree, names: tuple[str, ...]) -> list[Done]:
-    """The calls for the whole batch, the innermost first: all losses of a sum have the same ones."""
-    core, calls = chain(tree)
-    below = gathered(core.parts[0][0], names) if isinstance(core, Sum) else []
-    return [*below, *(c for c in calls if c.call in names)]
-
-
-def without(tree: Tree, names: tuple[str, ...]) -> Tree:
-    """The design without some calls."""
-    if isinstance(tree, Leaf):
-        return tree
-    if isinstance(tree, Sum):
-        return Sum(tuple((without(part, names), factor) for part, factor in tree.parts))
-    inner = without(tree.inner, names)
-    return inner if tree.call in names else replace(tree, inner=inner)
-
-
-def _smoothing(tree: Tree) -> tuple[list[Done], Tree]:
-    """The smoothing of labels that holds for the whole batch, and the design without it.
-
-    Where the losses of a sum differ in it, theirs stays with them.
-    """
-    core, calls = chain(tree)
-    mine = [c for c in calls if c.call == "smooth"]
-    rest = [c for c in calls if c.call != "smooth"]
-    if isinstance(core, Leaf):
-        return mine, _rebuilt(core, rest)
-    inside = [_smoothing(part) for part, _ in core.parts]
-    if len({tuple(c.given for c in found) for found, _ in inside}) > 1:
-        return mine, _rebuilt(core, rest)
-    bare = Sum(tuple((stripped, factor) for (_, stripped), (_, factor) in zip(inside, core.parts, strict=True)))
-    return [*inside[0][0], *mine], _rebuilt(bare, rest)
-
-
 def account(kind: str, tree: Tree, batch: Batch, loss: Any, precision: int, *, diagonal: bool, full: bool) -> Account:
     """Everything about a batch, at a precision."""
     tree = with_own_weights(normal(tree))
@@ -172,7 +94,7 @@ def account(kind: str, tree: Tree, batch: Batch, loss: Any, precision: int, *, d
         if form is None or not diagonal:
             return Account(present, None, finished(tree, rows))
         found = _weighted(rows, of_rows(form[0], rows.y, rows.u, rows.frame))
-        return Account(present, found, divided(added(found), _denominator(form[1], rows)))
+        return Account(present, found, _whole(rows, found, _denominator(form[1], rows)))
 
 
 def _rows_of(
@@ -194,7 +116,7 @@ def _rows_of(
             w = w[np.array([bool(b != 0) for b in w.ravel()])]
     y = BALL(_target(kind, batch.y[present], raw.shape[1]))[:, None, :]
     frame = _frame(kind, batch, present, loss, raw.shape[1], precision, diagonal, full)
-    smooth, tree = _smoothing(tree)
+    smooth, tree = smoothing_of(tree)
     for call in reversed(smooth):
         y = smoothed(y, call.numbers["epsilon"], frame)
     table = _class_table(loss, 2 if y.shape[-1] == 1 else y.shape[-1])
@@ -305,7 +227,8 @@ def row_form(tree: Tree) -> tuple[Tree, str] | None:
 
 def _is_own_choice(call: Done, calls: list[Done], core: Leaf | Sum) -> bool:
     """Whether rows are chosen each by itself, above a level, and something else divides than the weight that is chosen."""
-    named = any(c.call == "over" for c in calls[calls.index(call) :])
+    at = calls.index(call)
+    named = any(c.call == "over" and (j > at or c.numbers["denominator"] != "weight") for j, c in enumerate(calls))
     return call.call == "select" and "above" in call.numbers and (named or _is_total(core))
 
 
@@ -322,8 +245,8 @@ def finished(tree: Tree, rows: _Rows) -> Number:
     tree = _without_own(tree)
     form = row_form(tree)
     if form is not None:
-        return divided(added(_weighted(rows, of_rows(form[0], rows.y, rows.u, rows.frame))),
-                        _denominator(form[1], rows))  # fmt: skip
+        found = _weighted(rows, of_rows(form[0], rows.y, rows.u, rows.frame))
+        return _whole(rows, found, _denominator(form[1], rows))
     core, calls = chain(tree)
     rows, calls = _prepared(calls, rows)
     inner, later = _below(core, calls, rows) if any(c.call in FINISH for c in calls) else (_core(core, rows), calls)
@@ -334,7 +257,7 @@ def finished(tree: Tree, rows: _Rows) -> Number:
 
 def _without_own(tree: Tree) -> Tree:
     core, calls = chain(tree)
-    return _rebuilt(core, [c for c in calls if c.call != OWN])
+    return rebuilt(core, [c for c in calls if c.call != OWN])
 
 
 def _with_weights(rows: _Rows, call: Done) -> _Rows:
@@ -361,36 +284,40 @@ def _below(core: Leaf | Sum, calls: list[Done], rows: _Rows) -> tuple[Number, li
     """The first choice or tilt of rows, with the terms and denominators around it; and the calls on the finished number."""
     first = next(c for c in calls if c.call in FINISH)
     at = calls.index(first)
-    form, later = row_form(_rebuilt(core, calls[:at])), calls[at:]
+    form, later = row_form(rebuilt(core, calls[:at])), calls[at:]
     if form is None:
         return _core(core, rows), calls
     overs = [c.numbers["denominator"] for c in later if c.call == "over"]
     x = of_rows(form[0], rows.y, rows.u, rows.frame)
     if first.call == "flood":
-        return divided(added(_weighted(rows, x)), _denominator(form[1], rows)), later
+        return _whole(rows, _weighted(rows, x), _denominator(form[1], rows)), later
     if first.call == "tilt":
         return tilted(x, rows.weight, first.numbers["t"]), later[1:]
     shares = chosen_shares(first, x, rows.y, rows.weight, rows.groups)
     refuse_close_calls(x, shares, rows.fmt, first.numbers.get("above"))
-    total = added(_weighted(rows, times(shares, x)))
+    total = _weighted(rows, times(shares, x))
     chosen = not overs and form[1] == "weight"  # what was chosen divides, unless something else is named after it
     divisor = (rows.weight * shares.v).sum() if chosen else _denominator(overs[-1] if overs else form[1], rows)
     if divisor == 0:
         return known(np.array([[[arb(0)]]], dtype=object)), [c for c in later[1:] if c.call != "over"]
-    return divided(total, divisor), [c for c in later[1:] if c.call != "over"]
-
-
-def _rebuilt(core: Leaf | Sum, calls: list[Done]) -> Tree:
-    tree: Tree = core
-    for call in calls:
-        tree = replace(call, inner=tree)
-    return tree
+    return _whole(rows, total, divisor), [c for c in later[1:] if c.call != "over"]
 
 
 def _core(core: Leaf | Sum, rows: _Rows) -> Number:
     if isinstance(core, Sum):
         return plus(*(times_exact(BALL(np.array([[[f]]])), finished(part, rows)) for part, f in core.parts))
     return leaf_number(core, rows.y, rows.u, rows.frame, rows.weight[:, 0, :])
+
+
+def _whole(rows: _Rows, x: Number, divisor: Any) -> Number:
+    """A sum over the rows, divided; what a derivative loses by underflow before it is weighed is multiplied (rule d)."""
+    found = divided(added(x), divisor)
+    least = sizes(rows.weight) * LEAST
+    rules = {
+        rule: (s[0], np.maximum(s[1], least), s[2], np.maximum(s[3], least))
+        for rule, s in (("strict", found.strict), ("conditioned", found.conditioned))
+    }
+    return replace(found, **rules)
 
 
 def _weighted(rows: _Rows, x: Number) -> Number:

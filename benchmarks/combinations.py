@@ -33,7 +33,7 @@ from benchmarks.combination_batches import batches, training_labels
 from benchmarks.combination_draw import Tree, built, calls_of, draw, leaves_of, text
 from benchmarks.combination_judge import ALLOWED, Finding, measure
 from benchmarks.combination_laws import broken
-from benchmarks.combination_totals import gathered
+from benchmarks.combination_trees import gathered
 from lossmith.errors import LossmithError
 from lossmith.numerics.formats import FLOAT32, FLOAT64, Format
 

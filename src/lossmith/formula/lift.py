@@ -187,6 +187,8 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("cancellation_in_overlap", (B + A) - (TWO * (B * A)), B * (ONE - A) + (ONE - B) * A, "b + a - 2ab near a = b = 1"),
     Procedure("cancellation_in_one_minus_ratio", lambda node: _one_minus_ratio(node),
               "1 - N/D as (D - N)/D with the sums of D - N merged into one"),
+    Procedure("cancellation_in_one_minus_smoothed", lambda node: _one_minus_smoothed(node),
+              "what a smoothed label is short of 1, without the difference"),
     Procedure("cancellation_in_smoothed_minus_probability", lambda node: _smoothed_minus_probability(node),
               "pair the mixture terms of a smoothed label: each is exact where the difference is not"),
     Procedure("cancellation_in_one_minus_picked", lambda node: _one_minus_smoothed_pick(node),
@@ -232,6 +234,13 @@ def complement_of(label: Node) -> Node | None:
 
 PROBABILITIES: Final[Mapping[str, Callable[[Node], Node]]] = {"sigmoid": lambda p: make("sigmoid", -p.args[0]),
                         "softmax": lambda p: make("softmax_complement", p.args[0])}  # fmt: skip
+
+
+def _one_minus_smoothed(node: Node) -> Node | None:
+    """1 - y' for a smoothed label y'."""
+    if node.op != "subtract" or node.args[0] is not ONE or symbol_of(node.args[1]) is not None:
+        return None
+    return complement_of(node.args[1])
 
 
 def _smoothed_minus_probability(node: Node) -> Node | None:

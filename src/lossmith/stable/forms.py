@@ -172,7 +172,7 @@ def _log_ratio(a: Node, b: Node) -> Node:
 
 def _scaled_exp(a: Node, b: Node) -> Node:
     """Two halves of the exponential, so that neither overflows where the product does not."""
-    grown = None if a.axes else _grown(b)
+    grown = _grown(b)
     if grown is not None:
         return a * grown
     half = _exp((HALF * b.args[0]) * b.args[1]) if b.op == "multiply" else make("exp", HALF * b)

@@ -88,10 +88,11 @@ def _one_power(node: Node) -> Node | None:
         return None
     factors = _factors(node)
     for grown in (f for f in factors if _is_power_of_sum(f)):
-        b, log = grown.args[0].args
+        b, log = grown.args[-1].args
         below = next((f for f in factors if f.op == "divide" and _is_sum_with_one(f.args[1], log.args[0])), None)
         if below is not None:
-            return _in_place(node, {grown: make("exp", (b - ONE) * log), below: below.args[0]})
+            lower = make(grown.op, *grown.args[:-1], (b - ONE) * log)
+            return _in_place(node, {grown: lower, below: below.args[0]})
     return None
 
 
@@ -122,10 +123,9 @@ def _factors(node: Node) -> list[Node]:
 
 
 def _is_power_of_sum(node: Node) -> bool:
-    product = node.args[0] if node.op == "exp" else node
-    return (
-        product is not node and product.op == "multiply" and not product.args[0].axes and product.args[1].op == "log1p"
-    )
+    """exp(b log1p(a)), times data or not, for a number b."""
+    product = node.args[-1] if node.op in ("exp", "scaled_exp") else ONE
+    return product.op == "multiply" and not product.args[0].axes and product.args[1].op == "log1p"
 
 
 def _is_sum_with_one(node: Node, a: Node) -> bool:
