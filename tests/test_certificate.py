@@ -151,6 +151,15 @@ def test_a_soft_target_is_judged_as_a_mixture() -> None:
     assert found.meets and found.rules.keys() == {"c"} and found.false_zero == 0
 
 
+def test_a_soft_target_among_others_is_judged_as_a_mixture_too() -> None:
+    """Where rows count together, the mixture is that of one label: 1e-17 is right to its terms, and 1e-15 is not."""
+    mean = make("example_mean", Y * Z - (ONE - Y) * Z)
+    pairs = {Y: np.array([[0.5], [1.0]]), Z: np.array([[3.0], [0.0]])}
+    subject = Subject("planted", "gradient", mean, (), target=Y, row_wise=False)
+    near, far = (certify(subject, [Case(pairs, np.array([[x]]))], FLOAT64, backend="numpy") for x in (1e-17, 1e-14))
+    assert near.meets and near.rules == {"c": 1} and not far.meets
+
+
 def test_a_value_of_mixed_signs_is_judged_by_its_terms() -> None:
     """exp(z) - y z near its zero at z = 2.15 for y = 4 ..., where the terms are 4 times larger than any ulp of it."""
     z = np.linspace(0.3574, 0.35741, 20)

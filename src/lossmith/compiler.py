@@ -7,8 +7,10 @@ Comes in: a `Definition`. Goes out: `expressions` (exact formulas) and `compiled
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from lossmith.calculus.additivity import Additive, additive_part
 from lossmith.calculus.derivative import adjoints, gradient, tangent
@@ -24,6 +26,7 @@ from lossmith.kernel.program import Program
 from lossmith.kernel.rows import domain_of
 from lossmith.kernel.schedule import schedule, select_present
 from lossmith.stable.forms import in_plain_operations
+from lossmith.stable.patterns import pattern_steps
 from lossmith.stable.rules import stabilise
 
 
@@ -174,3 +177,66 @@ def _scale(found: Expressions) -> Node:
 
 def _guard(node: Node, leaf: Node) -> Node:
     return make("where", make("equal", leaf, leaf), node, leaf)
+
+
+# The story of a definition --------------------------------------------------------------------------------------------
+
+
+Formulas: TypeAlias = tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over some formulas: `before` and `after` by name, and every application of a rule in between."""
+
+    name: str
+    before: Formulas
+    after: Formulas
+    steps: tuple[Step, ...] = ()
+
+
+@lru_cache(maxsize=64)
+def story(definition: Definition) -> tuple[Stage, ...]:
+    """Every pass from the formula as written to plain operations, with the steps of each.
+
+    >>> from lossmith.catalogue import LOSSES
+    >>> [stage.name for stage in story(LOSSES[0].definition)][:3]
+    ['as written', 'links resolved', 'lifted']
+    """
+    found, whole = expressions(definition), resolved(definition)
+    name, value = ("loss", found.value) if found.per_example is None else ("loss of a row", found.per_example)
+    adjoint = {} if found.additive is None else adjoints(value)
+    slopes = [gradient(value, z) if found.additive is None else adjoint.get(z, ZERO) for z in found.raw]
+    bends = [diagonal(g, z) for g, z in zip(found.gradient, found.raw, strict=True)]
+    written, lifted = ((name, definition.written),), ((name, value),)
+    return (
+        Stage("as written", written, written),
+        Stage("links resolved", written, (("loss", whole),)),
+        Stage("lifted", (("loss", whole),), lifted, found.lifting),
+        *_differentiated("gradient", lifted, slopes),
+        *_differentiated("hessian", _named("gradient", found.gradient), bends),
+        _in_plain(lifted + _named("gradient", found.gradient) + _named("hessian", found.hessian)),
+    )
+
+
+def _differentiated(name: str, of: Formulas, nodes: Sequence[Node]) -> tuple[Stage, Stage]:
+    """A derivative by the rules of calculus, and made safe."""
+    raw, safe = _named(name, nodes), [stabilise(node) for node in nodes]
+    steps = _each_once(step for _, steps in safe for step in steps)
+    return (
+        Stage(f"differentiated: {name}", of, raw),
+        Stage(f"stabilised: {name}", raw, _named(name, [node for node, _ in safe]), steps),
+    )
+
+
+def _in_plain(exact: Formulas) -> Stage:
+    steps = _each_once(step for _, node in exact for step in pattern_steps(node)[1])
+    return Stage("plain operations", exact, tuple((name, in_plain_operations(node)) for name, node in exact), steps)
+
+
+def _each_once(steps: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple({(step.hazard, step.before, step.after): step for step in steps}.values())
+
+
+def _named(name: str, nodes: Sequence[Node]) -> Formulas:
+    return tuple((name if len(nodes) == 1 else f"{name} {j + 1}", node) for j, node in enumerate(nodes))

@@ -20,7 +20,7 @@ from lossmith.emit.table import supports
 from lossmith.emit.to_numba import ROWS, Leaf, Storage, kernel_text, slots
 from lossmith.emit.to_numpy import function_text, needed
 from lossmith.errors import ArgumentError
-from lossmith.formula.node import Node, among, symbol_of, symbols
+from lossmith.formula.node import Node, among, symbol_of, symbols, walk
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Pass, Program
 from lossmith.kernel.rows import Rows
@@ -132,15 +132,22 @@ def finish_nodes(
     if not nodes:
         return {}
     function, inputs = _finisher(nodes)
-    values = [sums[node].hi if node in sums else np.full((1, 1), parameters[repr(node)]) for node in inputs]
+    values = [_input(node, sums, parameters) for node in inputs]
     with np.errstate(all="ignore"):
         results = function(*values, classes, groups)
     return {node: np.atleast_2d(np.asarray(r, dtype=np.float64)) for node, r in zip(nodes, results, strict=True)}
 
 
+def _input(node: Node, sums: Mapping[Node, Pair], parameters: Mapping[str, float]) -> Array:
+    if node.op == "rest_of_sum":
+        return sums[node.args[0]].lo
+    return sums[node].hi if node in sums else np.full((1, 1), parameters[repr(node)])
+
+
 @lru_cache(maxsize=2048)
 def _finisher(nodes: tuple[Node, ...]) -> tuple[Callable[..., Any], tuple[Node, ...]]:
-    sums = first_met(nodes, lambda node: node.op in TERMS)
+    rests = tuple(node for node in walk(*nodes) if node.op == "rest_of_sum")
+    sums = (*first_met(nodes, lambda node: node.op in TERMS), *rests)
     inputs = (*sums, *(p for p in symbols(*nodes, role="parameter")))
     return numpy_function({node: f"a{j}" for j, node in enumerate(inputs)}, nodes), inputs
 

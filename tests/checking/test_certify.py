@@ -1,12 +1,13 @@
-"""Every catalogue loss against the exact truth: nothing may give NaN or a false infinity."""
+"""Every catalogue loss against the exact truth: each keeps the contract in every format and backend."""
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.make_certificates import document
 from lossmith.certificate import bound_of, shipped
 from lossmith.checking.certify import (
     BACKENDS,
@@ -32,26 +33,10 @@ def _id(form: tuple[str, int]) -> str:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("form", FORMS, ids=_id)
-def test_no_nan_and_no_false_infinity(form: tuple[str, int], backend: Backend) -> None:
-    """The hard promise, for value, gradient and hessian in float32 and float64; and no rewriting changes the meaning."""
-    for found in certify_loss(variants(form[0])[form[1]], backends=[backend], size=QUICK, bound=math.inf):
-        assert found.nan == 0 and found.false_infinity == 0, (found.title, found.output, found.dtype, found.worst_point)
-        assert found.contradictions == 0, (found.title, found.output)
-
-
-@pytest.mark.parametrize("form", FORMS, ids=_id)
-def test_float32_keeps_the_contract(form: tuple[str, int]) -> None:
-    """The reference computes float32 in float64 and rounds once. What is known to exceed says so in its certificate."""
-    over = {(c.title, c.output) for c in shipped() if (c.backend, c.dtype) == ("numpy", "float32") and not c.meets}
-    for found in certify_loss(variants(form[0])[form[1]], backends=["numpy"], dtypes=["float32"], size=QUICK):
-        keeps = found.worst_units <= found.bound
-        assert keeps or (found.title, found.output) in over, (found.title, found.output, found.worst_point)
-
-
-def test_few_outputs_exceed_the_contract_in_float32() -> None:
-    """One is known: the curvature of a soft target under a very uneven row is a difference of large numbers."""
-    float32 = [c for c in shipped() if (c.backend, c.dtype) == ("numpy", "float32")]
-    assert sum(not c.meets for c in float32) <= 0.05 * len(float32)
+def test_every_loss_keeps_the_contract(form: tuple[str, int], backend: Backend) -> None:
+    """Value, gradient and hessian in float32 and float64, at a part of the full grid; and no rewriting changes the meaning."""
+    for found in certify_loss(variants(form[0])[form[1]], backends=[backend], size=QUICK):
+        assert found.meets, (found.title, found.output, found.dtype, found.worst_units, found.worst_point)
 
 
 def test_every_loss_is_shipped_with_its_certificates() -> None:
@@ -72,12 +57,17 @@ def test_every_loss_is_shipped_with_its_certificates() -> None:
         assert c.meets == (faults == 0 and c.worst_units <= c.bound == bound_of(c.loss))
 
 
+def test_the_page_of_certificates_is_printed_from_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    assert page == document(shipped()), "write it: python benchmarks/make_certificates.py --document"
+
+
 def title(name: str, at: int) -> str:
     return certify_loss(variants(name)[at], backends=["numpy"], dtypes=["float32"], size=1)[0].title
 
 
-def test_shipped_certificates_hold_no_nan_and_no_false_infinity() -> None:
-    assert [c.title for c in shipped() if c.nan or c.false_infinity] == []
+def test_all_shipped_certificates_keep_the_contract() -> None:
+    assert [(c.title, c.output, c.backend, c.dtype, c.worst_units) for c in shipped() if not c.meets] == []
 
 
 def test_samples_reach_the_edges() -> None:
@@ -118,9 +108,8 @@ def test_the_oracle_reads_what_the_loss_is_given() -> None:
 @pytest.mark.certify
 @pytest.mark.parametrize("form", FORMS, ids=_id)
 def test_full_grid(form: tuple[str, int], request: pytest.FixtureRequest) -> None:
-    """As shipped: what is certified as kept is still kept, over the full grid."""
+    """As shipped, over the full grid."""
     if "certify" not in request.config.option.markexpr:
         pytest.skip("the full grid runs with: pytest -m certify")
-    kept = {(c.title, c.output, c.backend, c.dtype) for c in shipped() if c.meets}
     for c in certify_loss(variants(form[0])[form[1]], size=FULL):
-        assert c.meets or (c.title, c.output, c.backend, c.dtype) not in kept, (c.title, c.output, c.worst_point)
+        assert c.meets, (c.title, c.output, c.backend, c.dtype, c.worst_units, c.worst_point)

@@ -12,7 +12,7 @@ import pytest
 from numba import njit
 from numpy.typing import NDArray
 
-from lossmith.emit import vectormath
+from lossmith.emit import prelude, vectormath
 
 Array = NDArray[Any]
 POINTS = 1500
@@ -127,6 +127,20 @@ def test_log1p_of_a_fraction_has_the_error_of_log1p() -> None:
     found = over_one(vectormath.log1p_unit_f64)(x)
     with flint.ctx.workprec(BITS):
         assert ulp_errors(found, balls("log1p", x)).max() <= 1.0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_rounding_takes_from_an_exponential_is_known_to_61_bits(backend: str) -> None:
+    """The sum of e**x rounded and its rest, against e**x."""
+    x = np.concatenate([np.random.default_rng(4).uniform(-690.0, 690.0, POINTS), np.linspace(-2.0, 9.0, POINTS), [0.0]])
+    grown = np.exp(x) if backend == "numpy" else over_one(vectormath.exp_f64)(x)
+    rest = prelude._exp_rest(x, grown) if backend == "numpy" else over_two(vectormath.exp_rest_f64)(x, grown)
+    with flint.ctx.workprec(BITS):
+        exact = balls("exp", x)
+        left = [
+            abs(flint.arb(float(a)) + flint.arb(float(b)) - e) / e for a, b, e in zip(grown, rest, exact, strict=True)
+        ]
+        assert max(map(float, left)) <= 2.0**-61
 
 
 @pytest.mark.parametrize("name", ["exp", "log1p_unit"])

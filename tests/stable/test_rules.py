@@ -77,3 +77,15 @@ def test_a_difference_from_a_plain_number_is_left_alone() -> None:
     node = make("exp", Z) - constant(2.0)
     assert stabilise(node)[0] is node
     assert interpret([node], {Z: [0.0]}, NUMPY)[0].item() == -1.0
+
+
+def test_a_choice_inside_of_a_mean_belongs_to_the_other_rows() -> None:
+    """Within a branch the same condition is decided for this row only."""
+    loss = ls.get("quantile", level=0.04).flood(0.3).using("numpy")
+    y, raw = np.array([1.0, 1.0, 1.0]), np.array([0.0, 2.0, 3.0])
+    step = 1e-6
+    for row in range(3):
+        up, down = raw.copy(), raw.copy()
+        up[row], down[row] = raw[row] + step, raw[row] - step
+        slope = (loss.value(y, up) - loss.value(y, down)) / (2 * step)
+        assert abs(loss.gradient(y, raw)[row] - slope) < 1e-8  # the loss is linear there

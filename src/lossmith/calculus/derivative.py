@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from lossmith.calculus.by_log import BY_LOG, axis_size, reverse_log_softmax
 from lossmith.calculus.terms import HALF, ONE, TWO, ZERO, Maybe, minus, negate, or_zero, plus, reciprocal, times
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import sums_examples
-from lossmith.formula.node import Axis, Node, constant, is_number, make, number_of, symbol_of, walk
+from lossmith.formula.node import Node, among, constant, is_number, make, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
 
 Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
@@ -108,6 +109,8 @@ PARTIALS: Final[dict[str, Partials]] = {
     "scaled_exp": lambda n: (make("exp", n.args[1]), n),
     "exp_minus": lambda n: (make("exp", n.args[0]), constant(-1.0)),
     "one_minus_scaled_exp": _one_minus_scaled_exp,
+    "exp_excess": lambda n: (make("expm1", n.args[0]),),
+    "log_deficit": lambda n: (n.args[0] / (ONE + n.args[0]),),
 }
 
 # Piecewise constant: derivative 0 where it exists, by declaration 0 elsewhere.
@@ -115,31 +118,6 @@ FLAT: Final = frozenset(
     {"sign", "less", "less_equal", "equal", "logical_and", "logical_or", "logical_not", "stop_gradient", "constant",
      "largest", "example_max"}
 )  # fmt: skip
-
-
-def reverse_log_softmax(z: Node, adjoint: Maybe) -> Maybe:
-    """The adjoint of z from that of log_softmax(z): a p_k - p_j for k = j as 1 - p_j, without the difference."""
-    if adjoint is None:
-        return None
-    own = times(adjoint, make("softmax_complement", z))
-    return minus(own, times(make("softmax", z), make("class_others", adjoint)))
-
-
-def _power_by_log(n: Node, t: Maybe) -> Maybe:
-    """-b c**b p t / c: what may vanish with c stands above it."""
-    z, exponent = n.args
-    scaled = times(exponent, times(t, n * make("softmax", z)))
-    return None if scaled is None else negate(make("safe_divide", scaled, make("softmax_complement", z)))
-
-
-# What depends on a row by its log_softmax alone: t times the partial derivative by the log_softmax of the same class. All
-# of them that stand on one row pass what they have to it together, so that terms that cancel meet before they are spread.
-BY_LOG: Final[dict[str, Callable[[Node, Maybe], Maybe]]] = {
-    "log_softmax": lambda n, t: t,
-    "softmax": lambda n, t: times(t, n),
-    "softmax_complement": lambda n, t: negate(times(t, make("softmax", n.args[0]))),
-    "softmax_complement_power": _power_by_log,
-}
 
 
 def _reverse_by_log(n: Node, adjoint: Node) -> Maybe:
@@ -200,9 +178,13 @@ EXAMPLE_REVERSE: Final[dict[str, Callable[[Node, Node], Maybe]]] = {
 }
 
 
-def axis_size(axis: Axis) -> Node:
-    """The number of classes or groups, as a formula."""
-    return make("class_sum", ONE) if axis == "class" else make("group_count")
+def slopes(n: Node) -> list[tuple[Node, Maybe]]:
+    """Parts of a node and the partial derivatives by them: its arguments, but of a / (a + b) and b / (a + b), a and b."""
+    if n.op in ("divide", "safe_divide") and n.args[1].op == "add" and among(n.args[0], n.args[1].args):
+        top, bottom = n.args
+        rest = bottom.args[1] if bottom.args[0] is top else bottom.args[0]
+        return [(top, (rest / bottom) / bottom), (rest, negate((top / bottom) / bottom))]
+    return list(zip(n.args, PARTIALS[n.op](n), strict=True))
 
 
 def argument_adjoints(n: Node, adjoint: Node) -> tuple[Maybe, ...]:
@@ -241,6 +223,9 @@ def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
     """The adjoint of every leaf that varies over the examples: one reverse pass for each finished number in a sum."""
     if seed is None:
         return {}
+    if root.op == "axis_mean":  # its size divides last, once
+        size = axis_size(root.attr)  # type: ignore[arg-type]
+        return {leaf: adjoint / size for leaf, adjoint in adjoints(root.args[0], seed).items()}
     if not _is_sum_of_finished(root):
         return _one_pass(root, seed, apart=_has_one_sum(root))
     found: dict[Node, Node] = {}
@@ -367,8 +352,8 @@ def _tangent_of(node: Node, found: Mapping[Node, Maybe]) -> Maybe:
     first = found[node.args[0]]
     if node.op in PARTIALS:
         total: Maybe = None
-        for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
-            total = plus(total, times(partial, found[argument]))
+        for argument, partial in slopes(node):
+            total = plus(total, times(partial, found.get(argument)))
         return total
     if first is None:
         return None

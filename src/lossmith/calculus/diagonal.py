@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.calculus.derivative import BY_LOG, EXAMPLE_REVERSE, FLAT, PARTIALS, ROW_REVERSE, axis_size
+from lossmith.calculus.by_log import BY_LOG, axis_size, over_others, softmax_focal_third
+from lossmith.calculus.derivative import EXAMPLE_REVERSE, FLAT, PARTIALS, ROW_REVERSE, slopes
 from lossmith.calculus.terms import ONE, Maybe, minus, negate, or_zero, plus, times
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Axis, Node, make, walk
 from lossmith.formula.roles import WEIGHT
+from lossmith.formula.text import softmax_focal_bend, softmax_focal_slope
 
 REDUCES_CLASS: Final = frozenset({"class_sum", "class_max", "class_logsumexp"})
 EXAMPLE_OPS: Final = frozenset(EXAMPLE_REVERSE)
@@ -24,6 +26,9 @@ OWN_SLOPE: Final[dict[str, Callable[[Node], Maybe]]] = {
     "softmax": lambda n: n * make("softmax_complement", n.args[0]),
     "log_softmax": lambda n: make("softmax_complement", n.args[0]),
     "softmax_complement": lambda n: negate(make("softmax", n.args[0]) * n),
+    "softmax_focal": lambda n: make("softmax_focal_slope", *n.args) * make("softmax_complement", n.args[0]),
+    "softmax_focal_bend": lambda n: softmax_focal_third(*n.args) * make("softmax_complement", n.args[0]),
+    "softmax_focal_slope": lambda n: make("softmax_focal_bend", *n.args) * make("softmax_complement", n.args[0]),
     "softmax_complement_power": lambda n: negate(times(n.args[1], n * make("softmax", n.args[0]))),
 }
 
@@ -33,6 +38,9 @@ PLAIN: Final[dict[str, Callable[[Node], Node]]] = {
     "log_softmax": lambda n: n.args[0] - make("class_logsumexp", n.args[0]),
     "softmax_complement": lambda n: ONE - make("exp", n.args[0] - make("class_logsumexp", n.args[0])),
     "softmax_complement_power": lambda n: make("softmax_complement", n.args[0]) ** n.args[1],
+    "softmax_focal": lambda n: make("softmax_complement_power", *n.args) * make("log_softmax", n.args[0]),
+    "softmax_focal_slope": lambda n: softmax_focal_slope(*n.args),
+    "softmax_focal_bend": lambda n: softmax_focal_bend(*n.args),
 }
 
 
@@ -80,7 +88,7 @@ class _Diagonal:
             return None
         if node.op in PARTIALS:
             total: Maybe = None
-            for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
+            for argument, partial in slopes(node):
                 total = plus(total, times(partial, self.own(argument)))
             return total
         if node.op in OWN_SLOPE:
@@ -99,14 +107,14 @@ class _Diagonal:
         if weight is None or self.elementwise(node):
             return None
         if "class" not in node.axes:
-            return times(_over_others(weight), self.own(node))
+            return times(over_others(weight), self.own(node))
         if node.op in PARTIALS:
             total: Maybe = None
-            for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
+            for argument, partial in slopes(node):
                 total = plus(total, self.others(times(weight, partial), argument))
             return total
         if node.op in BY_LOG and self.elementwise(node.args[0]):
-            spread = _over_others(or_zero(BY_LOG[node.op](node, weight)))
+            spread = over_others(or_zero(BY_LOG[node.op](node, weight)))
             return negate(times(make("softmax", node.args[0]), times(spread, self.own(node.args[0]))))
         return minus(self.summed(weight, node, frozenset({"class"})), times(weight, self.own(node)))
 
@@ -132,7 +140,7 @@ class _Diagonal:
     def _sum_below(self, weight: Node, node: Node, axes: frozenset[Axis]) -> Maybe:
         if node.op in PARTIALS:
             total: Maybe = None
-            for argument, partial in zip(node.args, PARTIALS[node.op](node), strict=True):
+            for argument, partial in slopes(node):
                 total = plus(total, self.summed(times(weight, partial), argument, axes))
             return total
         if node.op == "class_others":
@@ -171,11 +179,6 @@ class _Diagonal:
                 "LM302",
                 f"the diagonal hessian of this formula couples two {axis} indices; use hvp, which is exact for it.",
             )
-
-
-def _over_others(weight: Node) -> Node:
-    """The sum of a weight over the other classes."""
-    return make("class_others", weight) if "class" in weight.axes else or_zero(times(weight, axis_size("class") - ONE))
 
 
 def _as_difference(node: Node) -> Node:

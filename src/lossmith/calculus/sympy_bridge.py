@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import OPERATIONS, Node, Symbol, make, number_of, symbol_of
+from lossmith.formula.text import MEANINGS
 
 Expression: TypeAlias = Any  # SymPy carries no types
 
@@ -202,6 +203,10 @@ _REDUCTIONS: Final[dict[str, Reduce]] = {
     "log_softmax": lambda c, n, at: c.sympy.log(_softmax(c, n, at)),
     "softmax_complement": lambda c, n, at: 1 - _softmax(c, n, at),
     "softmax_complement_power": lambda c, n, at: (1 - _softmax(c, n, at)) ** c.convert(n.args[1], at),
+    **dict.fromkeys(
+        ("softmax_slope", "softmax_focal", "softmax_focal_slope", "softmax_focal_bend", "softmax_focal_own"),
+        lambda c, n, at: c.convert(MEANINGS[n.op](*n.args), at),
+    ),
     "example_sum": lambda c, n, at: c.over_rows(n.args[0], at),
     "example_mean": lambda c, n, at: c.over_rows(n.args[0], at, mean=True),
     "example_rms": lambda c, n, at: c.sympy.sqrt(c.over_rows(n.args[0] ** 2, at, mean=True)),
@@ -286,6 +291,12 @@ _ELEMENTWISE: Final[dict[str, Callable[..., Expression]]] = {
     "scaled_exp": lambda s, a, b: a * s.exp(b),
     "exp_minus": lambda s, a, b: s.exp(a) - b,
     "one_minus_scaled_exp": lambda s, a, b: 1 - a * s.exp(b),
+    "exp_excess": lambda s, a: s.exp(a) - 1 - a,
+    "log_deficit": lambda s, a: a - s.log(1 + a),
     "log1p_unit": lambda s, a: s.log(1 + a),
     "exp_muladd": lambda s, a, b, c: s.exp(a * b + c),
+    "two_words": lambda s, a, b: a + b,
+    "rest_of_sum": lambda s, a: s.Integer(0),
+    "sigmoid_slope": lambda s, a: 1 / ((1 + s.exp(-a)) * (1 + s.exp(a))),
+    "exp_rest": lambda s, a, b: s.exp(a) - b,
 }

@@ -87,8 +87,8 @@ def scales(place: Place, fmt: Format, truth: float) -> Iterator[tuple[str, Fract
         yield "d", Fraction(fmt.least_scale)
     if subject.terms is not None and subject.output == "value":
         yield "e", size(place.look(subject.terms))
-    if subject.target is not None and subject.row_wise:
-        yield "c", _soft_scale(place, subject.target)
+    if subject.target is not None:
+        yield "c", (_soft_scale if subject.row_wise else _soft_scale_of_one)(place, subject.target)
     yield "b", _sign_scale(place)
 
 
@@ -126,6 +126,20 @@ def _soft_scale(place: Place, target: Node) -> Fraction:
     share = share if "class" in target.axes else [share[0], 1 - share[0]]
     sizes = [size(place.look(place.subject.node, {target: h.reshape(y.shape)})) for h in hard]
     return sum((q * s for q, s in zip(share, sizes, strict=True)), Fraction(0))
+
+
+def _soft_scale_of_one(place: Place, target: Node) -> Fraction:
+    """Rule (c) where all rows count together: the sizes at the hard targets of this row and class, mixed."""
+    y = np.asarray(place.values[target], dtype=np.float64)
+    at = tuple(min(i, n - 1) for i, n in zip(place.index, y.shape, strict=True))
+    if y.size == 1 or y[at] in (0.0, 1.0):
+        return Fraction(0)
+    share, total = Fraction(float(y[at])), Fraction(0)
+    for hard, part in ((1.0, share), (0.0, 1 - share)):
+        moved = y.copy()
+        moved[at] = hard
+        total += part * size(place.look(place.subject.node, {target: moved}))
+    return total
 
 
 def _sign_scale(place: Place) -> Fraction:

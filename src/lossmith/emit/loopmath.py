@@ -12,6 +12,7 @@ from lossmith.emit.vectormath import (
     erf_f64,
     exp_dw_f64,
     exp_f64,
+    exp_rest_f64,
     exp_w32,
     expm1_f64,
     inlined,
@@ -33,14 +34,14 @@ from lossmith.emit.vectormath import (
     wide_vectors,
 )
 
-exp, expm1, log, log1p, log1p_unit = exp_f64, expm1_f64, log_f64, log1p_f64, log1p_unit_f64
+exp, exp_rest, expm1, log, log1p, log1p_unit = exp_f64, exp_rest_f64, expm1_f64, log_f64, log1p_f64, log1p_unit_f64
 power, tanh, sinh, cosh = pow_f64, tanh_f64, sinh_f64, cosh_f64
 lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
 
 __all__ = [
-    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_muladd_w32", "exp_w32", "expm1", "lgamma", "log", "log1p",
-    "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh",
-    "tanh", "wide_vectors",
+    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_muladd_w32", "exp_rest", "exp_rest_w32", "exp_w32",
+    "expm1", "lgamma", "log", "log1p", "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power",
+    "root", "select", "sign", "sinh", "tanh", "wide_vectors",
 ]  # fmt: skip
 
 
@@ -54,6 +55,12 @@ def sign(x):  # type: ignore[no-untyped-def]
 def exp_muladd_w32(a, b, c):  # type: ignore[no-untyped-def]
     """exp(a * b + c) for float32 rows: in float64 the roundings of product and sum are too small to be magnified."""
     return exp_w32(a * b + c)
+
+
+@inlined
+def exp_rest_w32(x, grown):  # type: ignore[no-untyped-def]
+    """Nothing, for float32 rows: in float64 the rounding of an exponential is too small to be magnified."""
+    return 0.0
 
 
 @inlined

@@ -120,6 +120,37 @@ def _exp_muladd(a: Any, b: Any, c: Any) -> Any:
     return np.where(ready, grown + grown * np.where(safe & ready, rest, 0.0), grown)
 
 
+def _exp_rest(x: Any, grown: Any) -> Any:
+    """e**x - grown, for grown = e**x rounded: the series to its third term in two words (error 2**-62 of e**x)."""
+    ready = np.abs(x) < 700.0
+    x, grown = np.where(ready, x, 0.0), np.where(ready, grown, 1.0)
+    k = np.rint(x * 1.4426950408889634)
+    near, far = x - k * 0.693147180369123816490, -k * 1.90821492927058770002e-10
+    r = near + far
+    c = far - (r - near)
+    half = r * 134217729.0
+    half = half - (half - r)
+    low = r - half
+    square = r * r
+    square_rest = ((half * half - square) + 2.0 * half * low) + low * low
+    cube = square * r
+    part = square * 134217729.0
+    part = part - (part - square)
+    cube_rest = ((part * half - cube) + part * low + (square - part) * half) + (square - part) * low
+    third = cube / 6.0
+    cube_rest = ((cube - 4.0 * third) - 2.0 * third) + cube_rest + square_rest * r
+    tail = 1.0 / 20922789888000.0
+    for number in (1307674368000.0, 87178291200.0, 6227020800.0, 479001600.0, 39916800.0, 3628800.0, 362880.0,
+                   40320.0, 5040.0, 720.0, 120.0, 24.0):  # fmt: skip
+        tail = tail * r + 1.0 / number
+    total, lost = 1.0 - np.ldexp(grown, -k.astype(np.int64)), cube_rest / 6.0 + 0.5 * square_rest + c * np.exp(r)
+    for term in (r, 0.5 * square, third):
+        sum_ = total + term
+        back = sum_ - total
+        total, lost = sum_, lost + ((total - (sum_ - back)) + (term - back))
+    return np.where(ready, np.ldexp((total + square * square * tail) + lost, k.astype(np.int64)), 0.0)
+
+
 def _erf(x: Any) -> Any:
     from scipy import special
 

@@ -27,8 +27,8 @@ import numpy as np
 from numba import njit
 
 from lossmith.emit.loopmath import (
-    add_up, cosh, digamma, erf, exp, exp_muladd, expm1, lgamma, log, log1p, log1p_unit, magnitude, maximum, minimum,
-    power, root, select, sign, sinh, tanh, wide_vectors,
+    add_up, cosh, digamma, erf, exp, exp_muladd, exp_rest, expm1, lgamma, log, log1p, log1p_unit, magnitude, maximum,
+    minimum, power, root, select, sign, sinh, tanh, wide_vectors,
 )
 
 
@@ -39,6 +39,7 @@ from lossmith.emit.loopmath import (
 NARROW: Final = (
     HEADER.replace(" exp,", " exp_w32 as exp,")
     .replace(" exp_muladd,", " exp_muladd_w32 as exp_muladd,")
+    .replace(" exp_rest,", " exp_rest_w32 as exp_rest,")
     .replace(" log1p_unit,", " log1p_unit_w32 as log1p_unit,")
 )
 

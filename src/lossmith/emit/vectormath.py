@@ -12,6 +12,7 @@ from lossmith.emit.vectormath64 import (
     cosh_f64,
     exp_dw_f64,
     exp_f64,
+    exp_rest_f64,
     expm1_f64,
     log1p_f64,
     log1p_unit_f64,
@@ -42,7 +43,7 @@ from lossmith.emit.vectormath_words import (
 )
 
 __all__ = [
-    "add_up", "bits", "cosh_f64", "digamma_f64", "erf_f64", "exp_dw_f64", "exp_f32", "exp_f64", "exp_w32",
+    "add_up", "bits", "cosh_f64", "digamma_f64", "erf_f64", "exp_dw_f64", "exp_f32", "exp_f64", "exp_rest_f64", "exp_w32",
     "expm1_f32", "expm1_f64", "fma", "from_bits", "inlined", "lgamma_f64", "log1p_f32", "log1p_f64",
     "log1p_unit_f64", "log1p_unit_w32", "log_f32", "log_f64", "magnitude", "maximum", "minimum", "nearest",
     "pow_f64", "quick_two_sum", "root", "scale_exp_f64", "select", "signed", "sinh_f64", "tanh_f64", "two_prod",

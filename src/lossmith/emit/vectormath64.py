@@ -99,6 +99,40 @@ def exp_dw_f64(hi: Word, lo: Word) -> Word:
 
 
 @inlined
+def exp_rest_f64(x: Word, grown: Word) -> Word:
+    """e**x - grown, for grown = e**x rounded: the series to its third term in two words (error 2**-62 of e**x)."""
+    k, r, c = _reduce(select(magnitude(x) < 700.0, x, 0.0))
+    a, b = _power_of_two(-k)
+    square, square_rest = two_prod(r, r)
+    cube, cube_rest = two_prod(square, r)
+    third = cube / 6.0
+    lost = (fma(-6.0, third, cube) + cube_rest + square_rest * r) / 6.0 + 0.5 * square_rest
+    total, first = two_sum(1.0 - grown * a * b, r)
+    total, second = two_sum(total, 0.5 * square)
+    total, last = two_sum(total, third)
+    value = (total + square * square * _fourth_terms(r)) + (first + second + last + lost + c * _exp_sum(r, 0.0))
+    a, b = _power_of_two(k)
+    return select(magnitude(x) < 700.0, value * a * b, 0.0)
+
+
+@inlined
+def _fourth_terms(r: Word) -> Word:
+    """(exp(r) - 1 - r - r**2/2 - r**3/6) / r**4 for |r| <= ln2/2 (the series, error 2**-62 of 1/24)."""
+    q = fma(1.0 / 20922789888000.0, r, 1.0 / 1307674368000.0)
+    q = fma(q, r, 1.0 / 87178291200.0)
+    q = fma(q, r, 1.0 / 6227020800.0)
+    q = fma(q, r, 1.0 / 479001600.0)
+    q = fma(q, r, 1.0 / 39916800.0)
+    q = fma(q, r, 1.0 / 3628800.0)
+    q = fma(q, r, 1.0 / 362880.0)
+    q = fma(q, r, 1.0 / 40320.0)
+    q = fma(q, r, 1.0 / 5040.0)
+    q = fma(q, r, 1.0 / 720.0)
+    q = fma(q, r, 1.0 / 120.0)
+    return fma(q, r, 1.0 / 24.0)
+
+
+@inlined
 def expm1_f64(x: Word) -> Word:
     """e**x - 1, to full relative accuracy near 0."""
     clamped = select(x > 710.0, 710.0, select(x < -40.0, -40.0, x))

@@ -7,9 +7,11 @@ the formula with links applied, the mean over examples made explicit and the mea
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from lossmith.errors import ArgumentError, FormulaError, did_you_mean
 from lossmith.formula.link import link_named
@@ -20,6 +22,7 @@ from lossmith.formula.node import (
     fingerprint,
     make,
     make_from,
+    number_of,
     rebuild,
     substitute,
     symbol,
@@ -30,6 +33,12 @@ from lossmith.formula.outcomes import smoothed
 from lossmith.formula.roles import CLASS_KINDS, EXAMPLE_SHARE, WEIGHT, Declaration, Roles, roles
 from lossmith.formula.text import with_numbers
 from lossmith.numerics.interval import Interval
+
+EXPONENT_LIMIT: Final = 1_000
+NAME_LIMIT: Final = 200
+BRANCH_LIMIT: Final = 16
+"""So many branches may stand in each other: 16 take 2 seconds to differentiate and rewrite, 30 half a minute."""
+BRANCHES: Final = frozenset({"where", "maximum", "minimum"})
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,8 @@ class Definition:
 
 
 def check_definition(definition: Definition) -> Definition:
-    """Refuse formulas that mean nothing: unknown leaves, a class axis left over, no raw prediction."""
+    """Refuse formulas that mean nothing: unknown leaves, a class axis left over, no raw prediction; and immense ones."""
+    check_names(definition.title, definition.declaration, len(definition.parameters))
     leaves = definition.roles.leaves
     known = [*leaves.values(), *(symbol(p.name, "parameter") for p in definition.parameters), WEIGHT]
     known += [definition.roles.log_prior, EXAMPLE_SHARE]
@@ -139,8 +149,45 @@ def check_definition(definition: Definition) -> Definition:
         raise FormulaError(
             "LM124", f"{definition.title}: the formula is a comparison; put it into ls.where(comparison, a, b)."
         )
+    for parameter in definition.parameters:
+        _check_domain(definition.title, parameter)
+    _check_size(definition)
     _check_axes(definition)
     return definition
+
+
+def check_names(title: str, declaration: Declaration, parameters: int) -> None:
+    """Refuse more names (parameters, columns, heads, targets) than a formula can use with sense."""
+    count = parameters + sum(map(len, (declaration.columns, declaration.heads, declaration.target)))
+    if count > NAME_LIMIT:
+        raise FormulaError("LM130", f"{title}: {count:,} names are declared; at most {NAME_LIMIT} may be.")
+
+
+def _check_domain(title: str, parameter: Parameter) -> None:
+    """Refuse a parameter that no number can be."""
+    domain = parameter.domain
+    low = math.ceil(domain.low) if domain.integer and math.isfinite(domain.low) else domain.low
+    low_open = domain.low_open and low == domain.low
+    first = low + 1 if domain.integer and low_open else low
+    if first > domain.high or (first == domain.high and (domain.high_open or (low_open and not domain.integer))):
+        raise FormulaError("LM145", f"{title}: the domain of {parameter.name} is empty: there is no number in it.")
+
+
+def _check_size(definition: Definition) -> None:
+    """Refuse powers without measure, and branches that stand in each other so deep that derivatives take minutes."""
+    deep: dict[Node, int] = {}
+    for node in walk(definition.formula):
+        deep[node] = max((deep[arg] for arg in node.args), default=0) + (node.op in BRANCHES)
+        power = number_of(node.args[1]) if node.op == "power" else None
+        if power is not None and abs(power) > EXPONENT_LIMIT:
+            sentence = f"{definition.title}: a power of {power:g}; powers go up to {EXPONENT_LIMIT:,}."
+            raise FormulaError("LM136", sentence)
+    if deep[definition.formula] > BRANCH_LIMIT:
+        raise FormulaError(
+            "LM144",
+            f"{definition.title}: {deep[definition.formula]} branches (where, maximum, minimum, clip) stand in each other; "
+            f"at most {BRANCH_LIMIT} may. Put conditions side by side, as in where((a < b) & (c < d), e, f).",
+        )
 
 
 def _axes_text(leaf: Node) -> str:

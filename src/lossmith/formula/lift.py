@@ -5,11 +5,25 @@ Comes in: a resolved formula. Goes out: an equal formula whose derivatives and f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
+from lossmith.formula.excess import flat_at_zero
+from lossmith.formula.hard_labels import by_hard_label, into_choice, one_pick
+from lossmith.formula.lift_procedures import (
+    focal,
+    log_one_minus_exp,
+    one_minus_ratio,
+    one_minus_smoothed,
+    one_minus_smoothed_mixture,
+    one_minus_smoothed_pick,
+    other_outcome,
+    smoothed_minus_probability,
+    with_outer_sign,
+)
+from lossmith.formula.logs import log_of_product, met_exponents, product_with_log
 from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
+from lossmith.formula.shares import of_one_sign
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -32,7 +46,8 @@ def _is_data(bindings: Bindings) -> bool:
 
 def _is_probability(bindings: Bindings) -> bool:
     """A or C is a sigmoid or its complement, whose smallness a choice or a mixture would hide."""
-    return any(n.op in ("sigmoid", "sigmoid_power") for n in (bindings[A], bindings[C]))
+    steep = ("sigmoid", "sigmoid_power", "exp")
+    return any((n.args[1] if n.op == "where" else n).op in steep for n in (bindings[A], bindings[C]))
 
 
 def _is_mixture(bindings: Bindings) -> bool:
@@ -49,6 +64,31 @@ def _is_given_mixture(bindings: Bindings) -> bool:
 def _is_no_square(bindings: Bindings) -> bool:
     """B is no small whole number, whose power is a product."""
     return number_of(bindings[B]) not in (1.0, 2.0, 3.0)
+
+
+def _is_data_in_rows(bindings: Bindings) -> bool:
+    """B is data that may be 0 in some row, and A is not."""
+    return _is_data(bindings) and _varies(bindings) and bool(bindings[A].axes)
+
+
+def _is_target_beside_exp(bindings: Bindings) -> bool:
+    """B is a target, A an exponential: what was divided by a target for the sake of its exponent."""
+    return _is_target(bindings) and bindings[A].op == "exp"
+
+
+def _is_given_power(bindings: Bindings) -> bool:
+    """C is a number."""
+    return not bindings[C].axes
+
+
+def _is_unsplit_gap(bindings: Bindings) -> bool:
+    """B is a target, A and C are positive shares."""
+    return _is_target(bindings) and all(bindings[x].op == "sigmoid" for x in (A, C))
+
+
+def _is_common(bindings: Bindings) -> bool:
+    """C is one number for all classes, A is not."""
+    return "class" not in bindings[C].axes and "class" in bindings[A].axes
 
 
 def _varies(bindings: Bindings) -> bool:
@@ -99,20 +139,50 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("stray_sign", A * (-B), -(A * B), "signs outside, where sums can absorb them"),
     Rule("stray_sign", A - (-B), A + B, "fewer nodes, same value"),
     Rule("stray_sign", A + (-B), A - B, "fewer nodes, same value"),
+    Rule("stray_sign", make("negative", A) * B, -(A * B), "signs outside, where sums can absorb them"),
+    Procedure("stray_sign", with_outer_sign, "signs outside, where sums can absorb them"),
+    Rule("cancellation_of_equal_terms", (A - B) + B, A, "what is taken away and added again rounds twice"),
     Rule("overflow_in_log_exp", make("log", _EXP), A, "exp overflows though its logarithm is harmless"),
     Rule("underflow_in_log_sigmoid", make("log", _SIG), -make("softplus", -A), "sigmoid underflows for very negative A"),
     Rule("cancellation_in_one_minus_sigmoid", ONE - _SIG, make("sigmoid", -A), "1 - p loses everything as p nears 1"),
+    Rule("overflow_in_logistic", make("expm1", A) / (ONE + _EXP), make("tanh", A / TWO), "inf / inf for large A"),
+    Rule("overflow_in_logistic", (B * make("expm1", A)) / (ONE + _EXP), B * make("tanh", A / TWO), "inf / inf for large A"),
+    Rule("overflow_in_logistic", (-(B * make("expm1", A))) / (ONE + _EXP), -(B * make("tanh", A / TWO)), "inf / inf for large A"),
+    Rule("overflow_in_logistic", (-make("expm1", A)) / (ONE + _EXP), -make("tanh", A / TWO), "inf / inf for large A"),
     Rule("overflow_in_logistic", ONE / (ONE + _EXP), make("sigmoid", -A), "exp overflows for large A"),
     Rule("overflow_in_logistic", _EXP / (ONE + _EXP), _SIG, "inf / inf for large A"),
     Rule("overflow_in_logistic", B / (ONE + _EXP), B * make("sigmoid", -A), "x / (1 + exp(-x)): inf in the derivative"),
     Rule("overflow_in_log1p_exp", make("log", ONE + _EXP), make("softplus", A), "exp overflows, and 1 + exp drops small terms"),
     Rule("overflow_in_log1p_exp", make("log1p", _EXP), make("softplus", A), "exp overflows for large A"),
     Rule("product_in_sigmoid_power", _SIG**B, make("sigmoid_power", A, B), "the power of a rounded p, and 0 ** b in derivatives"),
+    Rule("stray_sign", make("log_cosh", make("abs", A)), make("log_cosh", A), "an even function has no kink at 0"),
+    Rule("stray_sign", make("log_cosh", -A), make("log_cosh", A), "an even function sees no sign"),
+    Rule("rounding_of_a_logarithm", make("exp", make("log", B) - A), make("scaled_exp", B, -A),
+         "the rounding of log b is multiplied by the exponential", _is_target),
+    Rule("rounding_of_a_logarithm", make("exp", A - make("log", B)), make("exp", A) / B,
+         "the rounding of log b is multiplied by the exponential", _is_target),
+    Rule("rounding_of_a_reciprocal", B * (A / B), A, "b times a / b is only nearly a", _is_target_beside_exp),
+    Rule("rounding_of_a_logarithm", make("expm1", make("log", B) - A), -make("one_minus_scaled_exp", B, -A),
+         "the rounding of log b is multiplied by the exponential", _is_target),
+    Rule("rounding_of_a_logarithm", B * make("expm1", A - make("log", B)), make("exp_minus", A, B),
+         "the rounding of log b is multiplied by the exponential", _is_target),
     Rule("overflow_in_log_cosh", make("log", make("cosh", A)), make("log_cosh", A), "cosh overflows, and log loses small A"),
     Rule("cancellation_in_target_minus_sigmoid", B - _SIG, B * make("sigmoid", -A) - (ONE - B) * _SIG,
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_target_minus_sigmoid", _SIG - B, (ONE - B) * _SIG - B * make("sigmoid", -A),
          "pair the mixture terms: each is exact where the difference is not", _is_target),
+    Rule("cancellation_in_twice_sigmoid_minus_one", TWO * _SIG - ONE, make("tanh", A / TWO), "2 p - 1 is a false 0 near a = 0"),
+    Rule("cancellation_in_twice_sigmoid_minus_one", ONE - TWO * _SIG, -make("tanh", A / TWO), "1 - 2 p is a false 0 near a = 0"),
+    Rule("cancellation_in_cosh_minus_one", make("cosh", A) - ONE, TWO * make("sinh", A / TWO) ** TWO, "cosh(a) - 1 is a false 0"),
+    Rule("cancellation_in_one_minus_cos", ONE - make("cos", A), TWO * make("sin", A / TWO) ** TWO, "1 - cos(a) is a false 0"),
+    Rule("product_in_sigmoid_power", make("sqrt", _SIG), make("sigmoid_power", A, constant(0.5)), "0 ** -1/2 in derivatives"),
+    Rule("underflow_in_root_of_square", make("sqrt", A**TWO), make("abs", A), "a ** 2 underflows and overflows"),
+    Rule("cancellation_in_power_minus_one", (ONE + A) ** B - ONE, make("expm1", B * make("log1p", A)),
+         "(1 + a) ** b - 1 is a false 0 for small a", _is_no_square),
+    Rule("overflow_in_softplus", make("maximum", A, constant(0.0)) + make("softplus", -make("abs", A)), make("softplus", A),
+         "the ramp and what it lacks, whose derivatives cancel"),
+    Rule("overflow_in_softplus", make("where", constant(0.0) >= A, constant(0.0), A) + make("softplus", -make("abs", A)),
+         make("softplus", A), "the ramp and what it lacks, whose derivatives cancel"),
     # the probability of what happened, chosen or mixed
     Rule("cancellation_in_one_minus_choice", ONE - _CHOICE, make("where", D, ONE - A, ONE - C),
          "the complement of a probability belongs inside", _is_probability),
@@ -129,7 +199,7 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("product_in_power_of_mixture", _MIXTURE**D, _for_hard_labels(A**D, C**D, make("exp", D * _log(_MIXTURE))),
          "the power of a probability belongs inside", _is_mixture),
     Rule("cancellation_in_one_minus_sigmoid_power", ONE - make("sigmoid_power", A, B),
-         -make("expm1", -(B * make("softplus", -A))), "1 - p ** b loses everything as p nears 1"),
+         -make("expm1", -(B * make("softplus", -A))), "1 - p ** b loses everything as p nears 1", _is_no_square),
     Rule("cancellation_in_one_minus_exp", ONE - _EXP, -make("expm1", A), "1 - exp(a) loses everything as a nears 0"),
     Rule("cancellation_in_one_minus_exp", _EXP - ONE, make("expm1", A), "exp(a) - 1 loses everything as a nears 0"),
     Rule("cancellation_in_one_minus_exp", constant(-1.0) + _EXP, make("expm1", A), "as a derivative writes exp(a) - 1"),
@@ -139,6 +209,9 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     # classes
     Rule("overflow_in_log_sum_exp", make("log", make("class_sum", _EXP)), _LSE, "exp overflows"),
     Rule("overflow_in_softmax", _EXP / make("class_sum", _EXP), _SOFT, "exp overflows"),
+    Rule("overflow_in_softmax", make("class_sum", make("scaled_exp", B, A)) / make("class_sum", _EXP), _PICKED, "exp overflows"),
+    Rule("cancellation_in_log_softmax", make("class_logsumexp", A - C), _LSE - C, "a shift common to all classes goes outside",
+         _is_common),
     Rule("cancellation_in_log_softmax", A - _LSE, make("log_softmax", A), "A - lse is a false 0 for the surest class"),
     Rule("cancellation_in_log_softmax", _LSE - A, -make("log_softmax", A), "lse - A is a false 0 for the surest class"),
     Rule("cancellation_in_log_softmax", _LSE - make("class_sum", B * A),
@@ -162,11 +235,20 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "0 ** (b - 1) is infinite in the derivative", _is_no_square),
     Rule("zero_to_a_power", make("softmax_complement", A) ** B, make("softmax_complement_power", A, B),
          "0 ** (b - 1) is infinite in the derivative"),
+    Procedure("cancellation_in_derivatives", focal,
+              "(1 - p)**c log p as one, whose derivatives have few terms"),
     Rule("cancellation_in_target_minus_softmax", B - _SOFT,
          B * make("softmax_complement", A) - (ONE - B) * _SOFT, "pair the mixture terms", _is_target),
     Rule("cancellation_in_target_minus_softmax", _SOFT - B,
          (ONE - B) * _SOFT - B * make("softmax_complement", A), "pair the mixture terms", _is_target),
     # logarithms of probabilities that are given, not computed
+    Rule("underflow_in_log_sigmoid", make("log1p", -_SIG), -make("softplus", A), "1 - p loses everything as p nears 1"),
+    Procedure("cancellation_in_one_minus_exp", log_one_minus_exp, "exp(a) rounds near a = 0"),
+    Rule("zero_to_a_power", make("scaled_exp", B, A) ** C, make("scaled_exp", B**C, C * A),
+         "exp overflows though its power is finite", _is_given_power),
+    Rule("underflow_in_log_of_mixture", make("abs", B * A - (ONE - B) * C),
+         _for_hard_labels(A, C, make("maximum", B * A - (ONE - B) * C, -(B * A - (ONE - B) * C))),
+         "a label of 0 or 1 leaves one term", _is_unsplit_gap),
     Rule("cancellation_in_log_one_minus", make("log", ONE - A), make("log1p", -A), "1 - a rounds before the logarithm"),
     Rule("zero_times_log_zero", B * (make("log", B) - make("log", A)),
          make("where", make("equal", B, constant(0.0)), constant(0.0), B * make("log_ratio", B, A)),
@@ -174,6 +256,10 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("zero_times_log_zero", B * make("log", B / A),
          make("where", make("equal", B, constant(0.0)), constant(0.0), B * make("log_ratio", B, A)),
          "0 * log 0 is 0; the log of a ratio near 1 needs the difference"),
+    Rule("zero_times_log_zero", B * (make("log", B) - A), make("xlogy", B, B) - B * A, "0 * log 0 is 0", _is_data_in_rows),
+    Rule("zero_times_log_zero", B * (make("log", B) + A), make("xlogy", B, B) + B * A, "0 * log 0 is 0", _is_data_in_rows),
+    Procedure("zero_times_log_zero", other_outcome, "0 * log 0 is 0"),
+    Rule("zero_times_log_zero", B * (A - make("log", B)), B * A - make("xlogy", B, B), "0 * log 0 is 0", _is_data_in_rows),
     Rule("zero_times_log_zero", B * make("log", A), make("xlogy", B, A), "0 * log 0 is 0", _varies),
     Rule("zero_times_log_zero", B * make("log1p", A), make("xlog1py", B, A), "0 * log 0 is 0", _varies),
     # exponentials times data
@@ -185,156 +271,27 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A**TWO)), make("example_rms", A), "A ** 2 overflows"),
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A * A)), make("example_rms", A), "A ** 2 overflows"),
     Rule("cancellation_in_overlap", (B + A) - (TWO * (B * A)), B * (ONE - A) + (ONE - B) * A, "b + a - 2ab near a = b = 1"),
-    Procedure("cancellation_in_one_minus_ratio", lambda node: _one_minus_ratio(node),
+    Procedure("underflow_in_log_of_product", log_of_product, "logarithms of products and sums by those of their parts"),
+    Procedure("underflow_in_log_of_product", product_with_log, "logarithms of products by those of their parts"),
+    Procedure("overflow_of_a_quotient", met_exponents, "exponentials above and below the line meet in the exponent"),
+    Procedure("cancellation_in_one_minus_ratio", one_minus_ratio,
               "1 - N/D as (D - N)/D with the sums of D - N merged into one"),
-    Procedure("cancellation_in_one_minus_smoothed", lambda node: _one_minus_smoothed(node),
+    Procedure("cancellation_in_one_minus_smoothed", one_minus_smoothed,
               "what a smoothed label is short of 1, without the difference"),
-    Procedure("cancellation_in_smoothed_minus_probability", lambda node: _smoothed_minus_probability(node),
+    Procedure("cancellation_in_smoothed_minus_probability", smoothed_minus_probability,
               "pair the mixture terms of a smoothed label: each is exact where the difference is not"),
-    Procedure("cancellation_in_one_minus_picked", lambda node: _one_minus_smoothed_pick(node),
+    Procedure("cancellation_in_one_minus_picked", one_minus_smoothed_pick,
               "the complement of the true class's probability belongs inside"),
-    Procedure("cancellation_in_one_minus_smoothed_mixture", lambda node: _one_minus_smoothed_mixture(node),
+    Procedure("cancellation_in_one_minus_smoothed_mixture", one_minus_smoothed_mixture,
               "the complement of a probability belongs inside"),
+    Procedure("underflow_in_log_of_mixture", by_hard_label, "a label of 0 or 1 leaves one share, which is exact"),
+    Procedure("cancellation_between_choices", into_choice, "a number and what is short of it meet within a branch"),
+    Procedure("zero_times_infinity", one_pick, "where a row names one class, its factors meet in that class"),
+    Procedure("cancellation_at_double_root", flat_at_zero, "exp(a) - 1 - a, or a - log(1 + a), is a false 0 near a = 0"),
+    Procedure("cancellation_in_a_sum", of_one_sign, "an equal sum with terms of one sign for each outcome"),
 )  # fmt: skip
 
 
 def lift(root: Node) -> tuple[Node, tuple[Step, ...]]:
     """Apply the lifting identities; returns the new formula and the steps."""
     return rewrite(root, LIFT)
-
-
-def _one_minus_ratio(node: Node) -> Node | None:
-    """1 - N/D, where N and D are linear in sums over examples: merge D - N into one sum."""
-    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "divide":
-        return None
-    top, bottom = node.args[1].args
-    if "example" in node.axes or not any(n.op == "example_sum" for n in walk(top)):
-        return None
-    terms: dict[tuple[frozenset[Node], Node], float] = {}
-    _collect(bottom, 1.0, frozenset(), terms)
-    _collect(top, -1.0, frozenset(), terms)
-    merged = _merge({key: factor for key, factor in terms.items() if factor != 0.0})
-    return None if merged is None else make("safe_divide", merged, bottom)
-
-
-def complement_of(label: Node) -> Node | None:
-    """1 - y for a target y, smoothed as often as may be: (1 - e) y + e/n has the complement (1 - e) (1 - y) + (e - e/n)."""
-    leaf = symbol_of(label)
-    if leaf is not None:
-        return ONE - label if leaf.role == "target" else None
-    if label.op != "add" or label.args[0].op != "multiply" or label.args[1].op != "divide":
-        return None
-    (kept, inside), (rate, classes) = label.args[0].args, label.args[1].args
-    if kept.op != "subtract" or kept.args[0] is not ONE or kept.args[1] is not rate:
-        return None
-    other = complement_of(inside)
-    share = label.args[1] if number_of(classes) == 2.0 else rate - label.args[1]
-    return None if other is None else kept * other + share
-
-
-PROBABILITIES: Final[Mapping[str, Callable[[Node], Node]]] = {"sigmoid": lambda p: make("sigmoid", -p.args[0]),
-                        "softmax": lambda p: make("softmax_complement", p.args[0])}  # fmt: skip
-
-
-def _one_minus_smoothed(node: Node) -> Node | None:
-    """1 - y' for a smoothed label y'."""
-    if node.op != "subtract" or node.args[0] is not ONE or symbol_of(node.args[1]) is not None:
-        return None
-    return complement_of(node.args[1])
-
-
-def _smoothed_minus_probability(node: Node) -> Node | None:
-    """y' - p, or p - y', for a smoothed label y': y' (1 - p) - (1 - y') p."""
-    if node.op != "subtract":
-        return None
-    first, second = node.args
-    for label, p, turned in ((first, second, False), (second, first, True)):
-        other = complement_of(label) if p.op in PROBABILITIES and symbol_of(label) is None else None
-        if other is not None:
-            pair = label * PROBABILITIES[p.op](p), other * p
-            return pair[1] - pair[0] if turned else pair[0] - pair[1]
-    return None
-
-
-def _one_minus_smoothed_pick(node: Node) -> Node | None:
-    """1 - sum of y' p over the classes for a smoothed label y': the sum of y' (1 - p), and what y' lacks of 1."""
-    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "class_sum":
-        return None
-    product = node.args[1].args[0]
-    if product.op != "multiply" or product.args[1].op != "softmax" or symbol_of(product.args[0]) is not None:
-        return None
-    lacking = _lacking(product.args[0])
-    if lacking is None:
-        return None
-    return make("class_sum", product.args[0] * make("softmax_complement", product.args[1].args[0])) + lacking
-
-
-def _lacking(label: Node) -> Node | None:
-    """What the shares of a label lack of 1: smoothing keeps (1 - e) of it."""
-    if complement_of(label) is None:
-        return None
-    if label.op == "symbol":
-        return ONE - make("class_sum", label)
-    kept, inside = label.args[0].args
-    rest = _lacking(inside)
-    return None if rest is None else kept * rest
-
-
-def _one_minus_smoothed_mixture(node: Node) -> Node | None:
-    """1 - (y' p + (1 - y') q) for a smoothed label y': y' (1 - p) + (1 - y') (1 - q)."""
-    if node.op != "subtract" or node.args[0] is not ONE or node.args[1].op != "add":
-        return None
-    terms = node.args[1].args
-    if any(t.op != "multiply" for t in terms) or symbol_of(terms[0].args[0]) is not None:
-        return None
-    p, q = (t.args[1] for t in terms)
-    if not (p.op == q.op == "sigmoid" or (symbol_of(p) is not None and q is ONE - p)):
-        return None
-    if complement_of(terms[0].args[0]) is not terms[1].args[0]:
-        return None
-    return terms[0].args[0] * (ONE - p) + terms[1].args[0] * (p if symbol_of(p) is not None else ONE - q)
-
-
-def _collect(
-    node: Node, factor: float, scales: frozenset[Node], terms: dict[tuple[frozenset[Node], Node], float]
-) -> None:
-    """Write a finished number as a sum of factor * scales * term."""
-    if node.op in ("add", "subtract"):
-        _collect(node.args[0], factor, scales, terms)
-        _collect(node.args[1], factor if node.op == "add" else -factor, scales, terms)
-    elif node.op == "negative":
-        _collect(node.args[0], -factor, scales, terms)
-    elif node.op == "multiply" and number_of(node.args[0]) is not None:
-        _collect(node.args[1], factor * (number_of(node.args[0]) or 0.0), scales, terms)
-    elif node.op == "multiply" and symbol_of(node.args[0]) is not None:
-        _collect(node.args[1], factor, scales | {node.args[0]}, terms)
-    else:
-        terms[(scales, node)] = terms.get((scales, node), 0.0) + factor
-
-
-def _merge(terms: dict[tuple[frozenset[Node], Node], float]) -> Node | None:
-    """One sum over examples of the merged bodies, plus what is no such sum."""
-    body: Node | None = None
-    rest: Node | None = None
-    attr = None
-    for (scales, term), factor in sorted(terms.items(), key=lambda item: -item[1]):
-        inner = term.args[0] if term.op == "example_sum" else term
-        for scale in scales:
-            inner = scale * inner
-        sign = 1.0 if factor > 0 else -1.0
-        scaled = inner if abs(factor) == 1.0 else constant(abs(factor)) * inner
-        if term.op == "example_sum":
-            attr = term.attr
-            body = _signed(body, scaled, sign)
-        else:
-            rest = _signed(rest, scaled, sign)
-    if body is None:
-        return rest
-    total = make("example_sum", body, attr=attr)
-    return total if rest is None else total + rest
-
-
-def _signed(total: Node | None, term: Node, sign: float) -> Node:
-    if total is None:
-        return term if sign > 0 else -term
-    return total + term if sign > 0 else total - term

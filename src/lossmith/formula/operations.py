@@ -85,6 +85,8 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
     Operation("scaled_exp", 2, "a * e ** b, and 0 where a = 0"),
     Operation("exp_minus", 2, "e ** a - b"),
     Operation("one_minus_scaled_exp", 2, "1 - a * e ** b"),
+    Operation("exp_excess", 1, "e ** a - 1 - a"),
+    Operation("log_deficit", 1, "a - log(1 + a)"),
     # classes: an argument with a class axis; the others keep it
     Operation("class_sum", 1, "sum of a over the classes", reduces="class"),
     Operation("class_max", 1, "largest a over the classes", reduces="class"),
@@ -93,10 +95,19 @@ OPERATIONS: Final[dict[str, Operation]] = _table(
     Operation("log_softmax", 1, "a_k - log of the sum of e ** a over the classes"),
     Operation("softmax_complement", 1, "1 - softmax(a)_k"),
     Operation("softmax_complement_power", 2, "(1 - softmax(a)_k) ** b, b >= 0"),
+    Operation("softmax_slope", 1, "softmax(a)_k (1 - softmax(a)_k)"),
+    Operation("softmax_focal", 2, "(1 - softmax(a)_k) ** b * log_softmax(a)_k, b >= 0"),
+    Operation("softmax_focal_slope", 2, "the derivative of softmax_focal by log_softmax(a)_k"),
+    Operation("softmax_focal_bend", 2, "the derivative of softmax_focal_slope by log_softmax(a)_k"),
     Operation("class_others", 1, "sum of a over the other classes: class_sum(a) - a_k"),
     # implementation only: what the floating-point forms are made of; never differentiated
     Operation("log1p_unit", 1, "log(1 + a), 0 <= a <= 1"),
     Operation("exp_muladd", 3, "e ** (a * b + c)"),
+    Operation("two_words", 2, "a + b, for b which is what rounding took from a"),
+    Operation("rest_of_sum", 1, "what rounding takes from a sum over the examples (0 in exact numbers)"),
+    Operation("sigmoid_slope", 1, "sigmoid(a) * sigmoid(-a)"),
+    Operation("softmax_focal_own", 2, "the second derivative of softmax_focal by its own a_k"),
+    Operation("exp_rest", 2, "e ** a - b, for b which is e ** a rounded"),
     Operation("class_first_max", 1, "whether a_k is the first largest over the classes", boolean=True),
     # examples: weighted by sample_weight; rows of weight 0 are absent
     Operation("example_sum", 1, "sum of w * a over the examples", reduces="example"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn, TypeAlias
 
 from lossmith.errors import FormulaError, LossmithError, did_you_mean
-from lossmith.formula.definition import Definition, Parameter, check_definition
+from lossmith.formula.definition import EXPONENT_LIMIT, Definition, Parameter, check_definition, check_names
 from lossmith.formula.embed import embed, joined
 from lossmith.formula.node import OPERATIONS, Node, constant, make, number_of, symbol, walk
 from lossmith.formula.roles import RESERVED, Declaration, declare, roles
@@ -30,7 +30,6 @@ Loss: TypeAlias = Definition | Callable[..., Node | Definition]
 ParameterText: TypeAlias = float | tuple[float | None, str | Interval] | None
 
 VERTEX_LIMIT: Final = 5_000
-EXPONENT_LIMIT: Final = 1_000
 CONSTANTS: Final[dict[str, float]] = {"pi": math.pi}
 
 
@@ -88,6 +87,7 @@ def parse(
     line = scan(text)
     tree = _tree(line, line.lstrip())
     declaration = declare(target, link, heads, tuple(columns), per, class_axis, on)
+    check_names(title, declaration, len(parameters or {}))
     used = _named(tree)
     inner = [loss for key, loss in (functions or {}).items() if key in used and isinstance(loss, Definition)]
     declaration = joined(declaration, inner, uses_p="p" in used)

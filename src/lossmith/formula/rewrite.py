@@ -39,11 +39,12 @@ class Procedure:
 
 @dataclass(frozen=True)
 class Step:
-    """One application of a rule."""
+    """One application of a rule, with its reason."""
 
     hazard: str
     before: Node
     after: Node
+    why: str = ""
 
 
 def wildcard(name: str) -> Node:
@@ -105,7 +106,7 @@ def rewrite(root: Node, rules: Sequence[Rule | Procedure], limit: int = 40) -> t
         for rule in by_op.get(current.op, []):
             after = apply_rule(rule, current)
             if after is not None and after is not current:
-                steps.append(Step(rule.hazard, current, after))
+                steps.append(Step(rule.hazard, current, after, rule.why))
                 current = settle(after, depth + 1) if depth < limit else after
                 break
         done[node] = done[current] = current

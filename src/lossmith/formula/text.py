@@ -65,7 +65,7 @@ _AXIS_MEANS: Final[dict[str, str]] = {"class": "mean_over_classes", "group": "me
 _ONE: Final = constant(1.0)
 
 # What the nodes mean that only Lossmith makes, in plain words of the vocabulary.
-_MEANINGS: Final[dict[str, Callable[..., Node]]] = {
+MEANINGS: Final[dict[str, Callable[..., Node]]] = {
     "sigmoid_power": lambda a, b: make("sigmoid", a) ** b,
     "safe_divide": lambda a, b: a / b,
     "vanishing_product": lambda a, b: a * b,
@@ -73,11 +73,38 @@ _MEANINGS: Final[dict[str, Callable[..., Node]]] = {
     "scaled_exp": lambda a, b: make("exp", b) if a is _ONE else a * make("exp", b),
     "exp_minus": lambda a, b: make("exp", a) - b,
     "one_minus_scaled_exp": lambda a, b: _ONE - a * make("exp", b),
+    "exp_excess": lambda a: make("expm1", a) - a,
+    "log_deficit": lambda a: a - make("log1p", a),
     "exp_muladd": lambda a, b, c: make("exp", a * b + c),
+    "exp_rest": lambda a, b: make("exp", a) - b,
     "softmax_complement": lambda a: _ONE - make("softmax", a),
     "softmax_complement_power": lambda a, b: (_ONE - make("softmax", a)) ** b,
+    "two_words": lambda a, b: a + b,
+    "rest_of_sum": lambda a: constant(0.0),
+    "sigmoid_slope": lambda a: make("sigmoid", a) * make("sigmoid", -a),
+    "softmax_slope": lambda a: make("softmax", a) * (_ONE - make("softmax", a)),
+    "softmax_focal": lambda a, b: (_ONE - make("softmax", a)) ** b * make("log_softmax", a),
+    "softmax_focal_slope": lambda a, b: softmax_focal_slope(a, b),
+    "softmax_focal_bend": lambda a, b: softmax_focal_bend(a, b),
+    "softmax_focal_own": lambda a, b: (
+        (_ONE - make("softmax", a))
+        * ((_ONE - make("softmax", a)) * softmax_focal_bend(a, b) - make("softmax", a) * softmax_focal_slope(a, b))
+    ),
     "example_rms": lambda a: make("sqrt", make("example_mean", a ** constant(2.0))),
 }
+
+
+def softmax_focal_slope(a: Node, b: Node) -> Node:
+    """c**b - b c**(b-1) p log p for p = softmax(a), c = 1 - p."""
+    p, log = make("softmax", a), make("log_softmax", a)
+    return (_ONE - p) ** b - b * (_ONE - p) ** (b - _ONE) * p * log
+
+
+def softmax_focal_bend(a: Node, b: Node) -> Node:
+    """-b c**(b-1) p (2 + log p - (b-1) p log p / c) for p = softmax(a), c = 1 - p."""
+    p, log = make("softmax", a), make("log_softmax", a)
+    inner = constant(2.0) + log - (b - _ONE) * p * log / (_ONE - p)
+    return -(b * (_ONE - p) ** (b - _ONE) * p * inner)
 
 
 _Y: Final = symbol("y", "target", ["example", "class"])
@@ -105,7 +132,7 @@ def to_text(formula: Node) -> str:
 
 
 def _meaning(node: Node, args: tuple[Node, ...]) -> Node:
-    meaning = _MEANINGS.get(node.op)
+    meaning = MEANINGS.get(node.op)
     return make_from(node.op, args, node.attr) if meaning is None else meaning(*args)
 
 

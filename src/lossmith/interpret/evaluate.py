@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossmith.errors import ArgumentError
 from lossmith.formula.node import Node, number_of, symbol_of, walk
 from lossmith.formula.roles import WEIGHT
-from lossmith.interpret.systems import Array, System
+from lossmith.interpret.systems import Array, System, zero_where_zero
 
 # Reductions ----------------------------------------------------------------------------------------------------------
 
@@ -71,6 +71,19 @@ def _log_softmax(s: System, a: Array) -> Array:
     return np.asarray(parts.d - s("log1p", parts.rest))
 
 
+def _softmax_focal_slope(s: System, a: Array, b: Array) -> Array:
+    """c**b (1 - b log p p / c)."""
+    odds = s("divide", _softmax(s, a), _complement(s, a))
+    return np.asarray(s("power", _complement(s, a), b) * (s.lift(1.0) - b * (odds * _log_softmax(s, a))))
+
+
+def _softmax_focal_bend(s: System, a: Array, b: Array) -> Array:
+    """-b c**(b-1) p (2 + log p - (b-1) log p p / c), and 0 for b = 0."""
+    log, odds, one = _log_softmax(s, a), s("divide", _softmax(s, a), _complement(s, a)), s.lift(1.0)
+    inner = (one + one + log) - (b - one) * (odds * log)
+    return zero_where_zero(s, b, -(b * (s("power", _complement(s, a), b) * (odds * inner))))
+
+
 CLASSES: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
     {
         "class_sum": lambda s, a: np.add.reduce(a, axis=1, keepdims=True),
@@ -80,6 +93,14 @@ CLASSES: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
         "log_softmax": _log_softmax,
         "softmax_complement": _complement,
         "softmax_complement_power": lambda s, a, b: s("power", _complement(s, a), b),
+        "softmax_slope": lambda s, a: _softmax(s, a) * _complement(s, a),
+        "softmax_focal": lambda s, a, b: s("power", _complement(s, a), b) * _log_softmax(s, a),
+        "softmax_focal_slope": _softmax_focal_slope,
+        "softmax_focal_bend": _softmax_focal_bend,
+        "softmax_focal_own": lambda s, a, b: (
+            _complement(s, a)
+            * (_complement(s, a) * _softmax_focal_bend(s, a, b) - _softmax(s, a) * _softmax_focal_slope(s, a, b))
+        ),
         "class_others": lambda s, a: _others(a),
     }
 )

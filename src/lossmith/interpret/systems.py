@@ -53,7 +53,8 @@ def _log_cosh(s: System, a: Array) -> Array:
     return s("where", s("less", size, s.lift(1.0)), s("log1p", s.lift(2.0) * half * half), far)
 
 
-def _zero_where_zero(s: System, a: Array, result: Array) -> Array:
+def zero_where_zero(s: System, a: Array, result: Array) -> Array:
+    """The result, but 0 where a is 0."""
     return s("where", s("equal", a, s.lift(0.0)), s.lift(0.0), result)
 
 
@@ -68,16 +69,22 @@ DERIVED: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
         "softplus": _softplus,
         "sigmoid_power": lambda s, a, b: s("exp", -(b * s("softplus", -a))),
         "log_cosh": _log_cosh,
-        "xlogy": lambda s, a, b: _zero_where_zero(s, a, a * s("log", b)),
-        "xlog1py": lambda s, a, b: _zero_where_zero(s, a, a * s("log1p", b)),
-        "safe_divide": lambda s, a, b: _zero_where_zero(s, a, s("divide", a, b)),
-        "vanishing_product": lambda s, a, b: _zero_where_zero(s, a, a * b),
+        "xlogy": lambda s, a, b: zero_where_zero(s, a, a * s("log", b)),
+        "xlog1py": lambda s, a, b: zero_where_zero(s, a, a * s("log1p", b)),
+        "safe_divide": lambda s, a, b: zero_where_zero(s, a, s("divide", a, b)),
+        "vanishing_product": lambda s, a, b: zero_where_zero(s, a, a * b),
         "log_ratio": lambda s, a, b: s("log", s("divide", a, b)),
-        "scaled_exp": lambda s, a, b: _zero_where_zero(s, a, a * s("exp", b)),
+        "scaled_exp": lambda s, a, b: zero_where_zero(s, a, a * s("exp", b)),
         "exp_minus": lambda s, a, b: s("exp", a) - b,
+        "exp_excess": lambda s, a: s("expm1", a) - a,
+        "log_deficit": lambda s, a: a - s("log1p", a),
         "log1p_unit": lambda s, a: s("log1p", a),
         "exp_muladd": lambda s, a, b, c: s("exp", a * b + c),
-        "one_minus_scaled_exp": lambda s, a, b: s.lift(1.0) - _zero_where_zero(s, a, a * s("exp", b)),
+        "two_words": lambda s, a, b: a + b,
+        "rest_of_sum": lambda s, a: a - a,
+        "sigmoid_slope": lambda s, a: s("sigmoid", a) * s("sigmoid", -a),
+        "exp_rest": lambda s, a, b: s("exp", a) - b,
+        "one_minus_scaled_exp": lambda s, a, b: s.lift(1.0) - zero_where_zero(s, a, a * s("exp", b)),
     }
 )
 

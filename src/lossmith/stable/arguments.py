@@ -36,7 +36,7 @@ class Argument:
 def argument_of(x: Node) -> Argument:
     """An argument taken apart as far as it can be."""
     if x.op == "negative":
-        return _mapped(argument_of(x.args[0]), lambda part: -part)
+        return _mapped(argument_of(x.args[0]), lambda part: part.args[0] if part.op == "negative" else -part)
     if x.op == "multiply" and _is_power_of_two(x.args[0]):
         return _mapped(argument_of(x.args[1]), lambda part: x.args[0] * part)
     if x.op == "divide" and _is_scale(x.args[1]):
@@ -68,10 +68,10 @@ def _divided(n: Node, d: Node) -> Argument:
     inner = argument_of(n)
     if inner.c is None:
         return replace(inner, over=(*inner.over, d))
-    return Argument(n, (d,), rest=None if inner.over else _lost(inner.a, inner.c))
+    return Argument(n, (d,), rest=None if inner.over else lost(inner.a, inner.c))
 
 
-def _lost(a: Node, b: Node) -> Node | None:
+def lost(a: Node, b: Node) -> Node | None:
     """What rounding takes from a + b (Knuth 1969), if both are leaves or signs of leaves: nothing can be fused then."""
     if not (_is_leaf(a) and _is_leaf(b)):
         return None

@@ -11,9 +11,26 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from lossmith.formula.node import OPERATIONS, Node, among, constant, make, make_from, number_of, rebuild
-from lossmith.stable.arguments import argument_of, exponential, falling_power, relative
+from lossmith.formula.node import OPERATIONS, Node, among, constant, make, make_from, rebuild
+from lossmith.stable.arguments import argument_of, exponential, falling_power
+from lossmith.stable.chosen import hand_over
+from lossmith.stable.classes import (
+    class_others,
+    log_softmax,
+    logsumexp,
+    power,
+    softmax,
+    softmax_complement,
+    softmax_complement_power,
+    softmax_focal,
+    softmax_focal_bend,
+    softmax_focal_own,
+    softmax_focal_slope,
+    softmax_slope,
+)
+from lossmith.stable.flat import exp_excess, log_deficit
 from lossmith.stable.patterns import by_patterns
+from lossmith.stable.products import exponential_of, is_composed, rest_of
 
 ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
@@ -22,6 +39,7 @@ TWO: Final = constant(2.0)
 INFINITE: Final = constant(math.inf)
 LOG_2: Final = constant(math.log(2.0))
 BIG: Final = constant(2.0**500)
+SMALLEST: Final = constant(2.0**-1022)  # the least number with all its digits
 
 
 def _where(condition: Node, a: Node, b: Node) -> Node:
@@ -36,6 +54,10 @@ def _decay(x: Node) -> Node:
     """exp(-|x|), in [0, 1]; the rounding of a large sum or quotient would be multiplied by it: it is kept in two words."""
     inner = x.args[0] if x.op == "negative" else x
     found = argument_of(inner)
+    if is_composed(inner) and (
+        found.is_leaf or found.a.op == "multiply" or (found.c is not None and found.c.op == "multiply")
+    ):
+        return exponential_of(inner, _where(_below_zero(inner), ONE, -ONE))
     if found.is_leaf:
         return make("exp", -_abs(x))
     return exponential(_where(_below_zero(inner), ONE, -ONE), found)
@@ -48,6 +70,11 @@ def _below_zero(x: Node) -> Node:
 def _sigmoid(x: Node) -> Node:
     e = _decay(x)
     return _where(_below_zero(x), e, ONE) * (ONE / (ONE + e))
+
+
+def _sigmoid_slope(x: Node) -> Node:
+    e = _decay(x)
+    return e / (ONE + e * (TWO + e))
 
 
 def _softplus(x: Node) -> Node:
@@ -68,7 +95,7 @@ def _log_cosh(x: Node) -> Node:
     grown = make("expm1", make("minimum", a, TWO))
     near = make("log1p", (grown * grown) / (TWO * (ONE + grown)))
     far = (a - LOG_2) + make("log1p_unit", make("exp", -(TWO * a)))
-    return _where(a < ONE, near, far)
+    return _where(a < hand_over("log_cosh"), near, far)
 
 
 def _beside_one(a: Node) -> Node | None:
@@ -89,23 +116,31 @@ def _log1p(a: Node) -> Node:
     if x is None:
         return make("log1p", a)
     size = make("abs", x)
-    return _where(size > BIG, TWO * make("log", size), make("log1p", a))
+    return _where(size > hand_over("log1p_of_square"), TWO * make("log", size), make("log1p", a))
 
 
 def _sqrt(a: Node) -> Node:
-    """sqrt(1 + x**2) of a huge x is |x|."""
-    x = _squared(_beside_one(a))
+    """sqrt(c + x**2) of a huge x is |x| sqrt(1 + c / x**2)."""
+    squares = ((_squared(x), c) for x, c in (a.args, a.args[::-1])) if a.op == "add" else ()
+    x, c = next(((x, c) for x, c in squares if x is not None), (None, ONE))
     if x is None:
         return make("sqrt", a)
     size = make("abs", x)
-    return _where(size > BIG, size, make("sqrt", a))
+    far = size if c is ONE else size * make("sqrt", ONE + (c / size) / size)
+    return _where(size > hand_over("root_of_one_plus_square"), far, make("sqrt", a))
 
 
 def _subtract(a: Node, b: Node) -> Node:
-    """sqrt(1 + x**2) - 1 as x**2 / (sqrt(1 + x**2) + 1), which keeps a small x."""
+    """sqrt(c**2 + x**2) - c as x**2 / (sqrt(c**2 + x**2) + c), which keeps a small x."""
     root = a.args[2] if a.op == "where" else a
-    x = _squared(_beside_one(root.args[0])) if b is ONE and root.op == "sqrt" else None
-    return a - b if x is None else x * (x / (a + ONE))
+    inner = root.args[0] if root.op == "sqrt" else root
+    if inner.op != "add" or root.op != "sqrt":
+        return a - b
+    for rest, own in (inner.args, inner.args[::-1]):
+        if (own is ONE and b is ONE) or _squared(own) is b or (b.op == "sqrt" and b.args[0] is own):
+            x = _squared(rest)
+            return rest / (a + b) if x is None else x * (x / (a + b))
+    return a - b
 
 
 def _log(a: Node) -> Node:
@@ -116,22 +151,31 @@ def _log(a: Node) -> Node:
     if a.op != "negative" or a.args[0].op != "expm1":
         return make("log", a)
     x = a.args[0].args[0]
-    return _where(x < -LOG_2, make("log1p", -make("exp", x)), make("log", a))
+    return _where(x < -hand_over("log_one_minus_exp"), make("log1p", -make("exp", x)), make("log", a))
 
 
 def _grown(product: Node) -> Node | None:
     """exp(b log1p(a)) for a number b as (1 + a)**b: b log1p(a) would magnify its rounding; 1 + a is kept in two words."""
-    if product.op != "multiply" or product.args[0].axes or product.args[1].op != "log1p":
+    if product.op != "multiply" or product.args[0].axes:
         return None
-    b, a = product.args[0], product.args[1].args[0]
+    b, log = product.args
+    of_square = log.op == "where" and log.args[2].op == "log1p"  # where the square overflows, twice the logarithm
+    if of_square:
+        log = log.args[2]
+    if log.op != "log1p":
+        return None
+    a = log.args[0]
     total = ONE + a
     lost = _where(a < ONE, a - (total - ONE), ONE - (total - a))
     power = make("power", total, b)
-    return power + power * _where(make("abs", total) < BIG, b * (lost / total), ZERO)
+    near = power + power * _where(make("abs", total) < BIG, b * (lost / total), ZERO)
+    return _where(product.args[1].args[0], make("exp", product), near) if of_square else near
 
 
 def _expm1(a: Node) -> Node:
     grown = _grown(a)
+    if grown is None and is_composed(a):
+        grown = _exp(a)
     return make("expm1", a) if grown is None else _where(make("abs", a) < HALF, make("expm1", a), grown - ONE)
 
 
@@ -141,12 +185,34 @@ def _exp(a: Node) -> Node:
     if grown is not None:
         return grown
     product = a.args[0] if a.op == "negative" else a
+    if product.op == "exp":
+        return _exp_of_exp(ONE if product is a else -ONE, product)
     if a.op == "subtract" and a.args[1].op == "example_max":
         return make("exp_muladd", ONE, a.args[0], -a.args[1])
-    if product.op != "multiply":
+    if not is_composed(a):
         return make("exp", a)
-    x, y = product.args
-    return make("exp_muladd", x if product is a else -x, y, ZERO)
+    if product.op == "multiply" and all(x.op == "symbol" or not x.axes for x in product.args):
+        x, y = product.args
+        return make("exp_muladd", x if product is a else -x, y, ZERO)
+    return exponential_of(a)
+
+
+def _hyperbolic(name: str, slope: str) -> Callable[[Node], Node]:
+    """sinh or cosh: what rounding took from a residual would be multiplied by it."""
+
+    def form(a: Node) -> Node:
+        rest = rest_of(a)
+        if rest is None:
+            return make(name, a)
+        lacking = make(slope, a) * rest
+        return make(name, a) + _where(make("abs", lacking) < INFINITE, lacking, ZERO)
+
+    return form
+
+
+def _exp_of_exp(sign: Node, inner: Node) -> Node:
+    """exp(s e**x): e**x is kept in two words, for its rounding would be multiplied by it."""
+    return make("exp_muladd", sign, inner, sign * make("exp_rest", inner.args[0], inner))
 
 
 def _xlogy(a: Node, b: Node) -> Node:
@@ -166,8 +232,11 @@ def _vanishing_product(a: Node, b: Node) -> Node:
 
 
 def _log_ratio(a: Node, b: Node) -> Node:
-    excess = (a - b) / b
-    return _where(make("abs", excess) < HALF, make("log1p", excess), make("log", a) - make("log", b))
+    """Near 1 by the excess, else of the quotient, unless that leaves the range."""
+    excess, quotient = (a - b) / b, a / b
+    inside = make("logical_and", quotient > SMALLEST, quotient < INFINITE)
+    far = _where(inside, make("log", quotient), make("log", a) - make("log", b))
+    return _where(make("abs", excess) < hand_over("log_ratio"), make("log1p", excess), far)
 
 
 def _scaled_exp(a: Node, b: Node) -> Node:
@@ -175,73 +244,27 @@ def _scaled_exp(a: Node, b: Node) -> Node:
     grown = _grown(b)
     if grown is not None:
         return a * grown
-    half = _exp((HALF * b.args[0]) * b.args[1]) if b.op == "multiply" else make("exp", HALF * b)
+    half = _exp((HALF * b.args[0]) * b.args[1]) if b.op == "multiply" and not b.args[0].axes else _half_of(b)
     return _where(make("equal", a, ZERO), ZERO, (half * a) * half)
 
 
+def _half_of(b: Node) -> Node:
+    """exp(b / 2)."""
+    inner = b.args[0] if b.op == "negative" else b
+    if inner.op != "exp":
+        return exponential_of(b, HALF) if is_composed(b) else make("exp", HALF * b)
+    return _exp_of_exp(HALF if inner is b else -HALF, inner)
+
+
 def _exp_minus(x: Node, y: Node) -> Node:
-    near, grown = make("expm1", x) - (y - ONE), make("exp", x)
+    near, grown = make("expm1", x) - (y - ONE), _exp(x)
     far = _where(make("equal", grown, INFINITE), INFINITE, grown - y)
-    return _where(make("abs", x) < HALF, near, far)
+    return _where(make("abs", x) < hand_over("exp_minus"), near, far)
 
 
 def _one_minus_scaled_exp(a: Node, b: Node) -> Node:
     near = -(make("expm1", b) + (a - ONE) * make("exp", b))
-    return _where(make("abs", b) < HALF, near, ONE - _scaled_exp(a, b))
-
-
-def _distances(x: Node) -> tuple[Node, Node]:
-    """How far each class lies from the largest, and the exponential of that."""
-    found = argument_of(x)
-    if not found.is_leaf:
-        return relative(found, make("class_first_max", x))
-    top = make("class_max", x)
-    return x - top, make("exp_muladd", ONE, x, -top)  # the difference in two words: exp would magnify its rounding
-
-
-def _row(x: Node) -> tuple[Node, Node, Node]:
-    """The exponentials relative to the largest class, which class that is, and the sum of the others."""
-    e, first = _distances(x)[1], make("class_first_max", x)
-    return e, first, make("class_sum", _where(first, ZERO, e))
-
-
-def _logsumexp(x: Node) -> Node:
-    return make("class_max", x) + make("log1p", _row(x)[2])
-
-
-def _log_softmax(x: Node) -> Node:
-    return _distances(x)[0] - make("log1p", _row(x)[2])
-
-
-def _softmax(x: Node) -> Node:
-    e, _, rest = _row(x)
-    return e * (ONE / (ONE + rest))
-
-
-def _softmax_complement(x: Node) -> Node:
-    e, first, rest = _row(x)
-    return _where(first, rest, ONE + (rest - e)) * (ONE / (ONE + rest))
-
-
-def _softmax_complement_power(x: Node, b: Node) -> Node:
-    return _power(_softmax_complement(x), b)
-
-
-def _class_others(a: Node) -> Node:
-    """Leave out the largest element by summing the others, not by subtracting it from the sum."""
-    size = make("abs", a)
-    first = make("class_first_max", size)
-    rest = make("class_sum", _where(first, ZERO, a))
-    largest = make("class_sum", _where(first, a, ZERO))
-    return _where(first, rest, largest + (rest - a))
-
-
-def _power(base: Node, exponent: Node) -> Node:
-    """Small whole powers as products."""
-    value = number_of(exponent)
-    if value == 2.0:
-        return base * base
-    return base * base * base if value == 3.0 else make("power", base, exponent)
+    return _where(make("abs", b) < hand_over("one_minus_scaled_exp"), near, ONE - _scaled_exp(a, b))
 
 
 TINY: Final = constant(2.0**-500)
@@ -287,8 +310,12 @@ FORMS: Final[dict[str, Callable[..., Node]]] = {
     "subtract": _subtract,
     "exp": _exp,
     "expm1": _expm1,
-    "power": _power,
+    "power": power,
+    "sinh": _hyperbolic("sinh", "cosh"),
+    "cosh": _hyperbolic("cosh", "sinh"),
     "sigmoid": _sigmoid,
+    "sigmoid_slope": _sigmoid_slope,
+    "two_words": lambda a, b: a + b,
     "softplus": _softplus,
     "sigmoid_power": _sigmoid_power,
     "log_cosh": _log_cosh,
@@ -300,12 +327,19 @@ FORMS: Final[dict[str, Callable[..., Node]]] = {
     "scaled_exp": _scaled_exp,
     "exp_minus": _exp_minus,
     "one_minus_scaled_exp": _one_minus_scaled_exp,
-    "class_logsumexp": _logsumexp,
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "softmax_complement": _softmax_complement,
-    "softmax_complement_power": _softmax_complement_power,
-    "class_others": _class_others,
+    "exp_excess": lambda a: exp_excess(a, _expm1(a)),
+    "log_deficit": log_deficit,
+    "class_logsumexp": logsumexp,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+    "softmax_complement": softmax_complement,
+    "softmax_complement_power": softmax_complement_power,
+    "class_others": class_others,
+    "softmax_slope": softmax_slope,
+    "softmax_focal": softmax_focal,
+    "softmax_focal_slope": softmax_focal_slope,
+    "softmax_focal_bend": softmax_focal_bend,
+    "softmax_focal_own": softmax_focal_own,
     "stop_gradient": lambda a: a,
 }
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from lossmith.formula.node import Node, constant, make, substitute, walk
-from lossmith.formula.rewrite import Procedure, Rule, rewrite, wildcard
+from lossmith.formula.rewrite import Procedure, Rule, Step, rewrite, wildcard
+from lossmith.stable.overlaps import in_two_words, slope_of_overlap
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -102,9 +103,21 @@ def _factors(node: Node) -> list[Node]:
 
 
 PATTERNS: Final[tuple[Rule, ...]] = (
+    Rule("cancellation_between_shares", _sigmoid(A) - _sigmoid(-A), make("tanh", A / TWO),
+         "p - (1 - p) is a false 0 near p = 1/2"),
+    Rule("cancellation_between_shares", _sigmoid(-A) - _sigmoid(A), -make("tanh", A / TWO),
+         "p - (1 - p) is a false 0 near p = 1/2"),
     Rule("rounding_in_a_bell", make("exp", _TWICE_LOG_COSH), _TANH_SLOPE, "log(cosh(a)) rounds, and exp magnifies that"),
     Rule("rounding_in_a_bell", make("scaled_exp", B, _TWICE_LOG_COSH), B * _TANH_SLOPE,
          "log(cosh(a)) rounds, and exp magnifies that"),
+    Rule("rounding_of_a_reciprocal", make("softmax", A) * make("softmax_complement", A), make("softmax_slope", A),
+         "p (1 - p) with one division in place of two"),
+    Rule("rounding_of_a_part", make("safe_divide", A * (_sigmoid(B) * _sigmoid(-B)), C),
+         make("safe_divide", A * make("sigmoid_slope", B), C), "p (1 - p) with one division in place of two"),
+    Rule("cancellation_at_root_of_focal",
+         make("softmax_complement", A) * (B * (make("softmax_focal_bend", A, C) * make("softmax_complement", A)))
+         - make("softmax_slope", A) * (B * make("softmax_focal_slope", A, C)), B * make("softmax_focal_own", A, C),
+         "the own second derivative of (1 - p)**c log p as one product"),
     Rule("underflow_of_a_vanishing_power", (D / C) * make("expm1", _HALF_OF),
          _where(make("abs", _HALF_OF) < TINIEST, ((D / TWO) * make("log1p", A)) * _NEARLY_ONE, (D * make("expm1", _HALF_OF)) / C),
          "c log(1 + a) underflows where its quotient by c does not"),
@@ -135,10 +148,19 @@ PATTERNS: Final[tuple[Rule, ...]] = (
 
 
 PROCEDURES: Final = (
+    Procedure("rounding_of_a_part", slope_of_overlap, "what is read by every row is rounded once"),
+    Procedure(
+        "rounding_of_a_part", in_two_words, "sums over the examples are rounded, and once more where they are added"
+    ),
     Procedure("overflow_of_a_share", _share_of_others, "1 / c**2 is infinite where p**2 / c**2 is not"),
 )
 
 
 def by_patterns(root: Node) -> Node:
     """Apply the tables once over the formula."""
-    return rewrite(root, (*PATTERNS, *PROCEDURES))[0]
+    return pattern_steps(root)[0]
+
+
+def pattern_steps(root: Node) -> tuple[Node, tuple[Step, ...]]:
+    """The same, with the steps."""
+    return rewrite(root, (*PATTERNS, *PROCEDURES))

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from lossmith.formula.definition import sums_examples
-from lossmith.formula.lift import complement_of
-from lossmith.formula.node import Node, constant, is_number, make, number_of, walk
+from lossmith.formula.lift_procedures import complement_of
+from lossmith.formula.node import Node, among, constant, is_number, make, number_of, walk
 
 Monomial: TypeAlias = tuple[tuple[Node, int], ...]
 Polynomial: TypeAlias = dict[Monomial, float]
 Labels: TypeAlias = Mapping[Node, Node]
 
 ONE: Final = constant(1.0)
+TWO: Final = constant(2.0)
 MOST_TERMS: Final = 32
 
 
@@ -44,6 +45,49 @@ def left_of_one(node: Node) -> Node | None:
     return scaled if not shares else shares[0] * scaled - labels[shares[0]] * node.args[1]
 
 
+def merged_mixture(node: Node) -> Node | None:
+    """((1 - y) (1 - l) - y l) - y as (1 - l) - 2 y, for l = N/D: exact at both hard labels, and rounded less between."""
+    if node.op != "subtract" or node.args[0].op != "subtract":
+        return None
+    first, second = (_factors(a) for a in node.args[0].args)
+    label = node.args[1]
+    if len(first) != 2 or len(second) != 2 or not among(label, second) or not among(ONE - label, first):
+        return None
+    (right,), (left,) = ([f for f in part if f is not known] for part, known in ((first, ONE - label), (second, label)))
+    if right.op != "safe_divide" or left.op != "safe_divide" or right.args[1] is not left.args[1]:
+        return None
+    return right - TWO * label if _difference(left.args[1], left.args[0]) is right.args[0] else None
+
+
+def left_of_common(node: Node) -> Node | None:
+    """x - x (t m) / (t + o) as x (o + t (1 - m)) / (t + o), for a factor x and any m."""
+    if node.op != "subtract":
+        return None
+    above, below = (_over(n) for n in node.args)
+    tops, bottoms = (_without(b, a) for a, b in zip(above, below, strict=True))
+    if not tops or bottoms is None or len(bottoms) != 1 or bottoms[0].op != "add":
+        return None
+    for t, other in (bottoms[0].args, bottoms[0].args[::-1]):
+        rest = _without(tops, _factors(t))
+        if rest:
+            return node.args[0] * ((other + t * (ONE - _product(rest))) / bottoms[0])
+    return None
+
+
+def _over(node: Node) -> tuple[list[Node], list[Node]]:
+    """The factors above and below the line."""
+    if node.op in ("multiply", "vanishing_product"):
+        parts = [_over(a) for a in node.args]
+        return [f for part in parts for f in part[0]], [f for part in parts for f in part[1]]
+    if node.op in ("divide", "safe_divide"):
+        (top, under), (bottom, over) = map(_over, node.args)
+        return top + over, under + bottom
+    if node.op == "power" and is_number(node.args[1], 2.0):
+        top, under = _over(node.args[0])
+        return top * 2, under * 2
+    return ([] if is_number(node, 1.0) else [node]), []
+
+
 def _factors(node: Node) -> list[Node]:
     return [f for a in node.args for f in _factors(a)] if node.op == "multiply" else [node]
 
@@ -62,7 +106,7 @@ def labels_of(root: Node) -> dict[Node, Node]:
 def _without(factors: list[Node], taken: list[Node]) -> list[Node] | None:
     left = Counter(factors)
     left.subtract(taken)
-    return None if min(left.values()) < 0 else [f for f in left.elements() if not is_number(f, 1.0)]
+    return None if min(left.values(), default=0) < 0 else [f for f in left.elements() if not is_number(f, 1.0)]
 
 
 def _product(factors: list[Node]) -> Node:

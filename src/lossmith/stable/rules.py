@@ -9,9 +9,10 @@ from typing import Final
 
 from lossmith.calculus.terms import or_zero, plus
 from lossmith.formula.lift import LIFT
-from lossmith.formula.node import Node, constant, is_number, make, number_of, symbol_of, walk
+from lossmith.formula.node import Node, constant, is_number, make, make_from, number_of, symbol_of, walk
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
-from lossmith.stable.ratios import left_of_one
+from lossmith.stable.masks import mask_of_classes, mask_of_product
+from lossmith.stable.ratios import left_of_common, left_of_one, merged_mixture
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -80,6 +81,36 @@ def _one_choice(node: Node) -> Node | None:
 
 def _sum(a: Node, b: Node) -> Node:
     return or_zero(plus(*(None if is_number(term, 0.0) else term for term in (a, b))))
+
+
+def _known_choice(node: Node) -> Node | None:
+    """Within a branch, a choice by the same condition is known."""
+    if node.op != "where":
+        return None
+    branches = [_chosen(node.args[at], node.args[0], at) for at in (1, 2)]
+    changed = any(a is not b for a, b in zip(branches, node.args[1:], strict=True))
+    return make("where", node.args[0], *branches) if changed else None
+
+
+def _chosen(root: Node, condition: Node, at: int) -> Node:
+    """A formula where a condition is decided; what looks at other rows or classes, which decide for themselves, stays."""
+    done: dict[Node, Node] = {}
+
+    def inside(node: Node) -> Node:
+        if node not in done:
+            if not node.args or node.op.startswith(
+                ("example_", "class_", "softmax", "log_softmax", "axis_", "largest")
+            ):
+                done[node] = node
+            elif node.op == "where" and node.args[0] is condition:
+                done[node] = inside(node.args[at])
+            else:
+                args = tuple(inside(a) for a in node.args)
+                same = all(a is b for a, b in zip(args, node.args, strict=True))
+                done[node] = node if same else make_from(node.op, args, node.attr)
+        return done[node]
+
+    return inside(root)
 
 
 def _one_power(node: Node) -> Node | None:
@@ -151,12 +182,28 @@ STABLE: Final[tuple[Rule | Procedure, ...]] = (
     Rule("rounding_of_a_reciprocal", ONE * A, A, "what is left of b times 1 / b"),
     Rule("rounding_of_a_reciprocal", make("scaled_exp", ONE, A), _EXP, "what is left of b times 1 / b"),
     Procedure("cancellation_in_one_minus_ratio", left_of_one, "c - c N/D as c (D - N)/D with the sums of D - N in one"),
+    Rule(
+        "rounding_of_a_part",
+        A * (make("sigmoid", B) * make("sigmoid", -B)) - C * (make("sigmoid", -B) * make("sigmoid", B)),
+        (A - C) * (make("sigmoid", B) * make("sigmoid", -B)),
+        "p (1 - p) once",
+    ),
+    Procedure("rounding_of_a_part", merged_mixture, "(1 - y)(1 - l) - y l - y as (1 - l) - 2 y"),
+    Procedure("cancellation_of_a_common_factor", left_of_common, "x - x (t m)/(t + o) as x (o + t (1 - m))/(t + o)"),
     Procedure(
         "cancellation_beside_a_power", _one_power, "b (1+a)**(b-1) / (1+a)... - (1+a)**(b-1) cancels for b near 1"
     ),
     Procedure("overflow_of_a_quotient", _quotients, "a / c overflows for a minute c, where c / b takes it back"),
     Procedure("overflow_of_a_quotient", _taken_back, "b / c overflows for a minute c, where a c takes it back"),
+    Procedure("masked_sum", mask_of_classes, "a row whose labels rule a term out rules it out for all classes"),
+    Procedure("masked_product", mask_of_product, "0 times what is infinite in the branch that is not taken"),
+    Procedure(
+        "cancellation_between_choices", _known_choice, "within a branch, a choice by the same condition is known"
+    ),
     Procedure("cancellation_between_choices", _one_choice, "terms that cancel meet within a branch"),
+    Rule(
+        "rounding_of_a_part", A * B - make("class_others", -B) * A, A * make("class_sum", B), "one sum for all classes"
+    ),
     Rule(
         "cancellation_of_a_common_factor",
         B - B * make("scaled_exp", C, A),
