@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,88 @@ def test_no_json_raises_anything_but_an_error_with_a_code(key: str, value: Any, 
         assert isinstance(ls.from_json(json.dumps(record)), ls.Loss)
     except LossmithError as error:
         assert error.code.startswith("LM")
+
+
+EMPTY = [
+    ("log(-1 - (y - z)**2)", {"target": "real"}, r"log\(-1 - \(y - z\) \*\* 2\) is not a finite number"),
+    ("1 + sqrt(-1 - abs(z))", {"target": "real"}, r"sqrt\(-1 - abs\(z\)\) is not"),
+    ("log(p - 1)", {"target": "binary", "link": "sigmoid"}, r"log\(sigmoid\(z\) - 1\) is not"),
+    ("mean(log(-exp(z)))", {"target": "count"}, r"log\(-exp\(z\)\) is not"),
+    ("over_classes(y * log(-p))", {"target": "class", "link": "softmax"}, r"log\(-softmax\(z\)\) is not"),
+    ("exp(1000 + z*z)", {"target": "real"}, "is not a finite number"),
+    ("bce.modulate(gamma=2) + log(-1 - z*z)", {}, "LM"),
+]
+
+
+@pytest.mark.parametrize(("formula", "said", "words"), EMPTY)
+def test_a_formula_without_a_number_anywhere_is_refused_with_the_part_to_blame(
+    formula: str, said: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(FormulaError, match=words):
+        ls.parse(formula, **said)
+
+
+def test_a_function_without_a_number_anywhere_is_refused_too() -> None:
+    with pytest.raises(FormulaError, match="LM146 own"):
+
+        @ls.define(target="real", name="own")
+        def own(y, z):  # type: ignore[no-untyped-def]
+            return ls.log(-1 - (y - z) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("log(y) * z", {"target": "real"}),
+        ("where(y > z, log(-1 - z*z), 1) * z", {"target": "real"}),
+        ("log(z - 1e6)", {"target": "real"}),
+        ("sqrt(mean((y - z)**2)) - log(-1 + mean(z*z))", {"target": "real"}),
+        ("abs(y - z)**a", {"target": "real", "parameters": {"a": (None, "(2, 3)")}}),
+        ("log(-1 - c*c) + z", {"target": "real", "columns": ("c",)}),
+    ],
+)
+def test_a_formula_with_numbers_somewhere_is_read(formula: str, said: dict[str, Any]) -> None:
+    assert ls.parse(formula, **said).formula
+
+
+@pytest.mark.parametrize("name", ls.names())
+def test_no_loss_of_the_catalogue_is_empty(name: str) -> None:
+    assert ls.from_json(ls.get(name).to_json()) == ls.get(name)
+
+
+BEYOND: list[tuple[str, dict[str, Any], str]] = [
+    ("abs(y - z)**5000", {}, "LM136"),
+    ("log(-1 - z*z)", {}, "LM146"),
+    ("maximum(z, " * 17 + "y" + ")" * 17, {}, "LM144"),
+    ("delta*abs(y - z)", {"parameters": {"delta": {"value": -1.0, "domain": "positive"}}}, "LM121"),
+    ("delta*abs(y - z)", {"parameters": {"delta": {"value": None, "domain": "(1, 1)"}}}, "LM145"),
+    ("delta*abs(y - z)", {"parameters": {"delta": {"value": None, "domain": "[2, 2)"}}}, "LM145"),
+    ("z", {"parameters": {f"a{i}": {"value": 1.0, "domain": "real"} for i in range(4000)}}, "LM130"),
+    ("z", {"columns": [f"c{i}" for i in range(4000)]}, "LM130"),
+    ("z", {"heads": {f"c{i}": "exp" for i in range(4000)}}, "LM130"),
+    ("+".join(["z"] * 9000), {}, "LM130"),
+    ("huber(delta=-1)", {"parameters": {}}, "LM138|LM205"),
+]
+
+
+@pytest.mark.parametrize(("formula", "said", "code"), BEYOND)
+def test_json_is_checked_as_a_text_is(formula: str, said: dict[str, Any], code: str) -> None:
+    """The same code from the text and from JSON, and in no time: the slowest of these took a minute before it had a limit."""
+    record = json.loads(ls.get("mse").to_json())
+    record["formula"] = formula
+    record["declaration"].update(said)
+    began = time.perf_counter()
+    with pytest.raises(LossmithError, match=code):
+        ls.from_json(json.dumps(record))
+    given = {key: value for key, value in said.items() if key != "parameters"}
+    numbers = {k: (v["value"], v["domain"]) for k, v in said.get("parameters", {}).items()}
+    with pytest.raises(LossmithError, match=code):
+        ls.parse(formula, target="real", parameters=numbers, **given)
+    assert time.perf_counter() - began < 5.0  # seconds; a hundred times what it takes
+
+
+def test_branches_may_stand_in_each_other_up_to_a_limit() -> None:
+    deep = ls.parse("maximum(z, " * 16 + "y" + ")" * 16, target="real")
+    assert deep.using("numpy").value([3.0], [2.0]) == 3.0
+    beside = "+".join(f"maximum(z - {i}, 0)" for i in range(40))
+    assert ls.parse(beside, target="real").using("numpy").value([0.0], [2.0]) == 3.0

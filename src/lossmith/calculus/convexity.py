@@ -38,13 +38,17 @@ DIRECTIONS: Final = ((1.0, -1.0, 0.0), (0.25, 0.5, -0.75), (-1.0, -1.0, 2.0))
 
 
 def strictly_convex(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
-    """Whether the second derivative by the raw prediction is above 0 everywhere.
+    """Whether the loss of a row bends upwards everywhere: proved where it can be, else as far as it was seen.
 
     For a row of classes: along every direction but the one that adds a number to all classes, which changes nothing.
     """
-    body = body_of(definition, parameters)
-    if isinstance(body, str):
-        return Fact(False, "open", note=body)
+    from lossmith.calculus.properties.bending import strictly_convex as proved
+
+    return proved(definition, parameters)
+
+
+def bends(body: Body) -> Fact[bool]:
+    """Whether the second derivative was above 0 at every point that was looked at."""
     try:
         bend, direction = body.bend
     except UnsupportedError as error:

@@ -35,12 +35,16 @@ NEGLIGIBLE: Final = -200  # a sum is 0 if it is below 2**-200 of its terms: all 
 
 @dataclass(frozen=True)
 class Fact(Generic[T]):
-    """A property with its evidence: proved from the formula's form, seen at sampled points, refuted by one, or open."""
+    """A property with its evidence: proved from the formula's form, seen at sampled points, refuted by one, or open.
+
+    `counterexample`: of what is refuted, a program whose assertion holds where the property fails.
+    """
 
     value: T
     evidence: Evidence
     points: int = 0
     note: str = ""
+    counterexample: str | None = None
 
     @property
     def text(self) -> str:
@@ -57,7 +61,7 @@ class Fact(Generic[T]):
 class Body:
     """The formula of one example: `node` over the leaves `target` and `raw`, with values for everything else.
 
-    `read` is what is read off a raw prediction before the link.
+    `read` is what is read off a raw prediction before the link; `written` is `node` before it was lifted.
     """
 
     node: Node
@@ -68,6 +72,7 @@ class Body:
     given: bool
     fixed: Mapping[Node, float]
     read: Node
+    written: Node
 
     def predicted(self, link: str) -> Node:
         """The prediction through this link."""
@@ -150,7 +155,9 @@ def body_of(
     link = declaration.link or "identity"
     read = roles.raw[0] if definition.reading is None else definition.reading
     fixed |= {leaf: values[repr(leaf)] for leaf in symbols(read, role="parameter")}
-    return Body(node, roles.leaves[name], roles.raw[0], kind, link, declaration.on == "probability", fixed, read)
+    return Body(
+        node, roles.leaves[name], roles.raw[0], kind, link, declaration.on == "probability", fixed, read, part.term
+    )
 
 
 def is_class_kind(body: Body) -> bool:

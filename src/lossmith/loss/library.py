@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, Literal
 
 from lossmith import catalogue
+from lossmith.calculus.domain import refuse_empty
 from lossmith.errors import ArgumentError, FormulaError, LossmithError
 from lossmith.formula.definition import Parameter
 from lossmith.formula.text import to_text
@@ -86,7 +87,13 @@ def define(
         target=target, link=link, heads=heads, columns=columns, per=per, class_axis=class_axis, domain=domain,
         source=source, name=name,
     )  # fmt: skip
-    return lambda function: Loss(made(function))
+    return lambda function: _sound(Loss(made(function)))
+
+
+def _sound(loss: Loss) -> Loss:
+    """The loss, if its formula has a number anywhere; LM146 names the part that has none."""
+    refuse_empty(loss.definition)
+    return loss
 
 
 def parse(text: str, *, target: str | Mapping[str, str] | None = None, **declaration: Any) -> Loss:
@@ -104,11 +111,11 @@ def parse(text: str, *, target: str | Mapping[str, str] | None = None, **declara
     """
     said = {"target": target, **declaration}
     if is_design(text):
-        return read_design(text, said)
+        return _sound(read_design(text, said))
     if target is None and not declaration:  # losses alone keep their names and parameters
         with suppress(FormulaError):
             return read_design(text, {})
-    return read_formula(text, said)
+    return _sound(read_formula(text, said))
 
 
 def look_up(
@@ -180,7 +187,7 @@ def from_json(text: str) -> Loss:
         said["columns"] = tuple(said.get("columns") or ())
         said["per"] = tuple(said.get("per") or ()) or None
         said["parameters"] = {k: (v["value"], v["domain"]) for k, v in (said.get("parameters") or {}).items()}
-        return read_formula(record["formula"], said)
+        return _sound(read_formula(record["formula"], said))
     except LossmithError:
         raise
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):

@@ -13,6 +13,7 @@ from lossmith.certificate.record import Certificate
 from lossmith.formula.text import to_text
 from lossmith.loss.designed import COMBINATORS
 from lossmith.loss.handle import Loss
+from lossmith.report.facts_text import facts_lines
 
 LEGEND: Final = (
     "estimates: what a model aims at that has this loss; numbers in brackets are parameters, set with --set.",
@@ -70,7 +71,7 @@ def page(loss: Loss, remark: str = "") -> str:
         *_derivatives(loss),
         "",
         "facts, each with its evidence",
-        *_facts(loss),
+        *facts_lines(loss),
         "",
         *_certificates(loss),
     ]
@@ -91,22 +92,6 @@ def _derivatives(loss: Loss) -> list[str]:
 def _link(loss: Loss) -> str:
     heads = loss.definition.declaration.heads
     return ", ".join(f"{name}: {link}" for name, link in heads) if heads else loss.link
-
-
-def _facts(loss: Loss) -> list[str]:
-    known = loss.facts
-    lines = [
-        f"estimates         {known.functional.value.text}  [{known.functional.text}]",
-        f"sum over rows     {_yes(known.additive.value)}  [{known.additive.text}]",
-        f"shape             {known.shape.value}  [{known.shape.text}]",
-        f"smooth            {_yes(known.smooth.value)}  [{known.smooth.text}]",
-        f"strictly convex   {_yes(known.strictly_convex.value)}  [{known.strictly_convex.text}]",
-    ]
-    return lines + [f"kink              where {to_text(kink.surface)} = 0: {kink.chosen}" for kink in known.kinks]
-
-
-def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
 
 
 def _certificates(loss: Loss) -> list[str]:

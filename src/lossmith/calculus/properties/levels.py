@@ -1,0 +1,221 @@
+"""How low a loss goes and where; whether it treats errors to both sides alike; how often it can be differentiated.
+
+Comes in: a definition and parameter values. Goes out: facts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from lossmith.calculus.derivative import tangent
+from lossmith.calculus.evidence import Fact
+from lossmith.calculus.kinks import kinks
+from lossmith.calculus.properties import witnesses
+from lossmith.calculus.properties.bending import case_cuts, corners_known, place
+from lossmith.calculus.properties.cases import ONE, Case, Study, folded, studied
+from lossmith.calculus.properties.extremes import Extremes, extremes
+from lossmith.calculus.properties.parity import mirrored
+from lossmith.formula.definition import Definition, resolved
+from lossmith.formula.link import link_named
+
+DEEP: Final = -1e6
+HIGHEST: Final = 6  # derivatives that are looked at across a corner
+CLOSE: Final = 1e-7
+
+
+# Differentiable -------------------------------------------------------------------------------------------------------
+
+
+def differentiable(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[float]:
+    """How often the loss can be differentiated everywhere: infinite, 1 (a slope without jumps), 0 (a corner), -1 (a jump).
+
+    The note says where it ends.
+
+    >>> import lossmith as ls
+    >>> [differentiable(ls.get(name).definition).value for name in ("mse", "huber", "mae")]
+    [inf, 1.0, 0.0]
+    """
+    if not kinks(resolved(definition)):
+        return Fact(math.inf, "proved", note="no corner in the formula")
+    study = studied(definition, parameters)
+    if isinstance(study, str):
+        return Fact(0.0, "open", note=study)
+    if not kinks(study.plain):
+        return Fact(math.inf, "proved", note="no corner in the formula")
+    if study.of_classes or any(case.free for case in study.cases):
+        return Fact(0.0, "open", note="corners that move with other numbers")
+    return min((_smoothness_of(study, case) for case in study.cases), key=lambda fact: fact.value)
+
+
+def _smoothness_of(study: Study, case: Case) -> Fact[float]:
+    found, forms = case_cuts(case), [case.node]
+    exact = found.sure
+    y = study.targets[0] if case.target is None else case.target
+    for order in range(HIGHEST + 1):
+        for k in range(len(found.at)):
+            gap, sure = found.jump(forms[-1], k)
+            exact = exact and sure
+            if gap != 0:
+                return _ends(study, y, found.at[k], order, gap, exact)
+        forms.append(folded(tangent(forms[-1], {case.raw: ONE})))
+    return Fact(math.inf, "sampled", len(found.at) * HIGHEST, "no derivative was seen to jump")
+
+
+_DERIVATIVES: Final = ("value", "slope", "second derivative", "third derivative")
+
+
+def _ends(study: Study, y: float, z: float, order: int, gap: float, exact: bool) -> Fact[float]:
+    what = _DERIVATIVES[order] if order < len(_DERIVATIVES) else f"{order}th derivative"
+    change = "is infinite" if math.isnan(gap) else f"jumps by {gap:.4g}"
+    note = f"the {what} {change} at {place(study, y, z)}"
+    if exact:
+        return Fact(float(order - 1), "proved", note=note)
+    return Fact(float(order - 1), "sampled", order + 1, note)
+
+
+# Bounded below --------------------------------------------------------------------------------------------------------
+
+
+def bounded_below(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[float | None]:
+    """The least that the loss of a row can be: -inf where there is none, None where it depends on the target.
+
+    The note says where it is: at the right prediction, elsewhere, or only approached.
+
+    >>> import lossmith as ls
+    >>> fact = bounded_below(ls.get("bce").definition)
+    >>> fact.value, fact.note
+    (0.0, 'approached as the raw prediction goes far to the side of the outcome, never reached')
+    """
+    study = studied(definition, parameters)
+    if isinstance(study, str):
+        return Fact(None, "open", note=study)
+    if study.of_classes:
+        return Fact(None, "open", note="a row of classes")
+    floors = [_floor(study, y) for y in study.targets]
+    deepest = min(floors, key=lambda row: row[0])
+    if deepest[0] < DEEP:
+        y, z = deepest[1], deepest[2]
+        return Fact(-math.inf, "refuted", 1, f"{deepest[0]:.3g} at {place(study, y, z)}, and lower farther out",
+                    witnesses.below(study, y, z, DEEP))  # fmt: skip
+    lowest = [row[0] for row in floors]
+    where = _where(study, deepest[1], deepest[2])
+    count = len(floors) * 200
+    if max(lowest) - min(lowest) > CLOSE * max(1.0, max(map(abs, lowest))):
+        return Fact(None, "sampled", count, f"it depends on the target; {where}")
+    return _proved_floor(study, min(lowest), where) or Fact(_rounded(min(lowest)), "sampled", count, where)
+
+
+def _rounded(value: float) -> float:
+    return 0.0 if abs(value) < 1e-9 else value
+
+
+@lru_cache(maxsize=512)
+def value_of(case: Case) -> Extremes | None:
+    """The extremes of the loss itself."""
+    slope, breaks = (None, ()) if case.free else (case.slope, case_cuts(case).at)
+    return extremes(case, case.node, slope, breaks)
+
+
+def _proved_floor(study: Study, seen: float, where: str) -> Fact[float | None] | None:
+    found = [value_of(case) for case in study.distinct]
+    sure = all(corners_known(case) for case in study.cases)
+    if not sure or any(e is None or not e.defined for e in found):
+        return None
+    low = min(e.low for e in found if e is not None)
+    if math.isinf(low) or seen - low > CLOSE * max(1.0, abs(seen)):
+        return None
+    return Fact(0.0 if low <= 0 <= max(seen, 0.0) and abs(seen) < CLOSE else seen, "proved", note=where)
+
+
+def _floor(study: Study, y: float) -> tuple[float, float, float]:
+    """The least value seen for a target: (value, target, raw prediction)."""
+    far = np.geomspace(1e-6, 1e9, 91)
+    z = np.unique(np.concatenate([study.raws(y), -far, far, y - far, y + far, np.linspace(-12, 12, 97)]))
+    z = z[(z > study.cases[0].image.low) & (z < study.cases[0].image.high)]
+    values = study.at(study.body.node, y, z)
+    values = np.where(np.isfinite(values), values, np.inf)
+    k = int(np.argmin(values))
+    return float(values[k]), y, float(z[k])
+
+
+def _where(study: Study, y: float, z: float) -> str:
+    """The place of the least value in words."""
+    right = _right_raw(study, y)
+    if right is not None:
+        here, best = study.at(study.body.node, y, np.array([right, z]))
+        if here <= best + 1e-12 * max(1.0, abs(best)):
+            return "least where the prediction is the target"
+    if abs(z) >= 25:
+        side = "infinity" if z > 0 else "minus infinity"
+        side = "the side of the outcome" if study.body.kind in ("binary", "fraction") else side
+        return f"approached as the raw prediction goes far to {side}, never reached"
+    return f"least at {place(study, y, z)} among what was seen"
+
+
+def _right_raw(study: Study, y: float) -> float | None:
+    """The raw prediction whose prediction is the target."""
+    link = "identity" if study.body.given else study.body.link
+    if link_named(link).row:
+        return None
+    if link == "identity":
+        return y
+    return math.log(y) if link == "exp" and y > 0 else None
+
+
+# Symmetric ------------------------------------------------------------------------------------------------------------
+
+
+def symmetric(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
+    """Whether errors to both sides cost the same; of a yes-or-no target, whether both outcomes are treated alike.
+
+    Real targets: the loss of y and y + r is that of y and y - r. Outcomes: that of 1 and z is that of 0 and -z.
+
+    >>> import lossmith as ls
+    >>> [symmetric(ls.get(name).definition).value for name in ("mse", "poisson", "bce")]
+    [True, False, True]
+    """
+    study = studied(definition, parameters)
+    if isinstance(study, str):
+        return Fact(False, "open", note=study)
+    if study.of_classes or study.body.given or study.columns:
+        return Fact(False, "open", note="no mirror is known for it")
+    two = study.body.kind in ("binary", "fraction")
+    found = _unlike(study, two)
+    if found is not None:
+        (y, z), (v, w) = found
+        note = f"{place(study, y, z)} and {place(study, v, w)} have different losses"
+        return Fact(False, "refuted", 1, note, witnesses.lopsided(study, *found))
+    if _is_mirrored(study, two):
+        return Fact(True, "proved")
+    return Fact(True, "sampled", len(study.targets) * 33)
+
+
+def _unlike(study: Study, two: bool) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    for y in (1.0,) if two else study.targets:
+        r = np.geomspace(0.01, 40.0, 33)
+        centre = 0.0 if two else _right_raw(study, y)
+        if centre is None:
+            continue
+        first, second = (y, centre + r), (0.0 if two else y, centre - r)
+        a, b = study.at(study.body.node, *first), study.at(study.body.node, *second)
+        with np.errstate(all="ignore"):
+            gap = np.abs(a - b) / (np.abs(a) + np.abs(b))
+        gap = np.where(np.isfinite(gap), gap, 0.0)
+        k = int(np.argmax(gap))
+        if gap[k] > 1e-8:
+            return (y, float(first[1][k])), (second[0], float(second[1][k]))
+    return None
+
+
+def _is_mirrored(study: Study, two: bool) -> bool:
+    if two and len(study.cases) == 2:
+        zero, one = (case.node for case in study.cases)
+        return mirrored(one, zero, study.body.raw)
+    if len(study.cases) == 1 and study.cases[0].of_residual and study.cases[0].target == 0.0:
+        return mirrored(study.cases[0].node, study.cases[0].node, study.body.raw)
+    return False

@@ -1,0 +1,152 @@
+"""The same facts for losses over a row of classes: by composition where that shows it, else by looking along lines.
+
+Comes in: a study. Goes out: facts. Rows of three classes are looked at; a proof is one of any number of classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossmith.calculus.evidence import Fact
+from lossmith.calculus.properties import witnesses
+from lossmith.calculus.properties.cases import Study, folded
+from lossmith.calculus.properties.composition import is_convex, is_strictly_convex
+from lossmith.formula.node import Node
+from lossmith.interpret import NUMPY, interpret
+
+Floats = NDArray[np.float64]
+
+ROWS: Final = (
+    (0.0, 0.0, 0.0), (1.5, -0.25, 0.75), (4.0, 0.0, -2.0), (-3.0, 0.0, 0.5), (0.0, 0.0, -30.0), (0.0, 6.0, 0.0),
+    (-8.0, 0.0, 0.0), (20.0, 0.0, -20.0), (0.5, -6.0, 3.0),
+)  # fmt: skip
+SHARES: Final = ((0.25, 0.25, 0.5), (0.01, 0.9, 0.09), (0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3), (0.001, 0.001, 0.998))
+MARGIN: Final = 4e-9
+FLAT: Final = 1e-9
+
+
+def _targets(study: Study) -> list[Floats]:
+    hard = list(np.eye(3))
+    if study.body.kind in ("class", "simplex"):
+        return [*hard, np.array([0.25, 0.25, 0.5])] if study.body.kind == "simplex" else hard
+    return [np.array([1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0])]
+
+
+def _pairs(study: Study) -> Iterator[tuple[Floats, Floats, Floats]]:
+    rows = SHARES if study.body.given else ROWS
+    for target, (a, b) in product(_targets(study), product(rows, rows)):
+        if a != b:
+            yield target, np.array(a), np.array(b)
+
+
+def _values(study: Study, root: Node, targets: Floats, raws: Floats) -> Floats:
+    leaves: dict[Node, Any] = {**study.body.fixed, study.body.raw: raws}
+    leaves[study.body.target] = targets if "class" in study.body.target.axes else targets[:, :1]
+    with np.errstate(all="ignore"):
+        return np.asarray(interpret([root], leaves, NUMPY)[0], dtype=np.float64)
+
+
+def _stacked(study: Study) -> tuple[Floats, Floats, Floats]:
+    return tuple(np.array(part) for part in zip(*_pairs(study), strict=True))  # type: ignore[return-value]
+
+
+def convex(study: Study) -> Fact[bool]:
+    """Convex along every line through the rows."""
+    node, raw, kind = folded(study.plain), study.body.raw, study.body.kind
+    targets, a, b = _stacked(study)
+    left, middle, right = (_values(study, study.body.node, targets, r).sum(axis=1) for r in (a, (a + b) / 2, b))
+    with np.errstate(all="ignore"):
+        excess = (middle - (left + right) / 2) / (np.abs(left) + np.abs(middle) + np.abs(right))
+    k = int(np.argmax(np.where(np.isfinite(excess), excess, -1.0)))
+    if excess[k] > MARGIN:
+        note = f"{_shown(study, targets[k], (a[k] + b[k]) / 2)}: the loss lies above a line between two rows"
+        return Fact(
+            False, "refuted", 1, note, witnesses.row_chord(study, targets[k].tolist(), a[k].tolist(), b[k].tolist())
+        )
+    if is_convex(node, raw, kind):
+        return Fact(True, "proved", note="for any number of classes")
+    return Fact(True, "sampled", len(excess))
+
+
+def _shown(study: Study, target: Floats, row: Floats) -> str:
+    def numbers(values: Floats) -> str:
+        return f"({', '.join(f'{v:g}' for v in values)})"
+
+    return f"{study.body.target!r}={numbers(target)}, {study.body.raw!r}={numbers(row)}"
+
+
+def strictly_convex(study: Study) -> Fact[bool]:
+    """Along every direction but the one that adds a number to all classes."""
+    known = convex(study)
+    if not known.value:
+        return known
+    if known.evidence == "proved" and is_strictly_convex(folded(study.plain), study.body.raw, study.body.kind):
+        return Fact(True, "proved", note=known.note)
+    from lossmith.calculus import convexity
+
+    found = convexity.bends(study.body)
+    return replace(found, counterexample=_level(study)) if found.evidence == "refuted" else found
+
+
+def _level(study: Study) -> str | None:
+    """Two rows between which the slope does not rise at all."""
+    step = np.array([1.0, -1.0, 0.0]) / 64
+    rows = np.array(SHARES if study.body.given else ROWS)
+    rows = rows[(rows + step > 0).all(axis=1)] if study.body.given else rows
+    for target in _targets(study):
+        stacked = np.array([target] * len(rows))
+        a, b = (_values(study, study.body.slope, stacked, r) for r in (rows, rows + step))
+        rises = ((b - a) * step).sum(axis=1)
+        for k in np.flatnonzero(rises <= 0):
+            return witnesses.row_flat(study, target.tolist(), rows[k].tolist(), (rows[k] + step).tolist(), 0.0)
+    return None
+
+
+def strongly_convex(study: Study) -> Fact[float | None]:
+    """The least rise of the slope along a line; far apart rows of a softmax hardly differ in it."""
+    known = convex(study)
+    if not known.value:
+        return Fact(None, "refuted", 1, known.note, known.counterexample)
+    rows = np.array(SHARES) if study.body.given else np.array([(40.0, 0.0, 0.0), (0.0, 60.0, 0.0)])
+    target = _targets(study)[0]
+    direction = np.array([1.0, -1.0, 0.0]) * 1e-3
+    stacked = np.array([target] * len(rows))
+    a, b = (_values(study, study.body.slope, stacked, r) for r in (rows, rows + direction))
+    rises = ((b - a) * direction).sum(axis=1) / (direction**2).sum()
+    k = int(np.argmin(rises))
+    if rises[k] < FLAT:
+        note = f"hardly any bend at {_shown(study, target, rows[k])}"
+        text = witnesses.row_flat(study, target.tolist(), rows[k].tolist(), (rows[k] + direction).tolist(), FLAT)
+        return Fact(None, "refuted", 1, note, text)
+    return Fact(float(rises[k]), "sampled", len(rows))
+
+
+def steepest(study: Study) -> Fact[float]:
+    """The largest length of the gradient of a row that was seen."""
+    targets, a, _ = _stacked(study)
+    sizes = np.sqrt((_values(study, study.body.slope, targets, a) ** 2).sum(axis=1))
+    if study.body.given:
+        near = np.array([(1e-9, 0.5, 0.5)])
+        size = float(np.abs(_values(study, study.body.slope, np.eye(3)[:1], near)).max())
+        text = witnesses.program(study, [
+            "g = loss.per_example_gradient(np.array([[1.0, 0.0, 0.0]]), np.array([[1e-9, 0.5, 0.5]]))",
+            "assert abs(g).max() > 1e6",
+        ])  # fmt: skip
+        if size > 1e6:
+            return Fact(float("inf"), "refuted", 1, "the gradient grows without bound as a share nears 0", text)
+    return Fact(float(np.nanmax(sizes)), "sampled", len(sizes), "length of the gradient of a row")
+
+
+def most_bent(study: Study) -> Fact[float]:
+    """The largest rise of the gradient along a direction of length 1 that was seen."""
+    targets, a, b = _stacked(study)
+    step = (b - a) / np.sqrt(((b - a) ** 2).sum(axis=1, keepdims=True)) * 1e-4
+    first, second = (_values(study, study.body.slope, targets, r) for r in (a, a + step))
+    sizes = np.sqrt(((second - first) ** 2).sum(axis=1)) / 1e-4
+    return Fact(float(np.nanmax(sizes)), "sampled", len(sizes), "along a direction of length 1")

@@ -1,0 +1,223 @@
+"""How steep a loss is and how fast its slope changes; what far errors pull.
+
+Comes in: a definition and parameter values. Goes out: facts: the Lipschitz constant, the smoothness constant, robustness.
+All are per row of weight 1, in the raw prediction. A constant that does not exist is infinite, and a program shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+import numpy as np
+
+from lossmith.calculus.evidence import Fact
+from lossmith.calculus.properties import rows, witnesses
+from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, place
+from lossmith.calculus.properties.cases import Case, Study, studied
+from lossmith.calculus.properties.extremes import FAR, Extremes, extremes
+from lossmith.calculus.properties.simplest import simplest
+from lossmith.calculus.properties.tails import tail
+from lossmith.errors import UnsupportedError
+from lossmith.formula.definition import Definition
+from lossmith.formula.node import Node, constant, substitute
+
+LIMIT: Final = 1e6  # what is passed where no constant exists
+STEP: Final = 2.0**-30
+MOVING: Final = "corners that move with other numbers"
+LOOSE: Final = 1e-4  # a proved bound that is further than this from what was seen is told as a bound
+
+
+@lru_cache(maxsize=512)
+def slope_of(case: Case) -> Extremes | None:
+    """The extremes of the gradient between the cuts."""
+    return extremes(case, case.slope, None if case.free else case.bend, () if case.free else case_cuts(case).at)
+
+
+def lipschitz(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[float]:
+    """The Lipschitz constant: the largest size of the gradient of a row; infinite where there is none.
+
+    >>> import lossmith as ls
+    >>> [lipschitz(ls.get(name).definition).value for name in ("mae", "bce", "mse")]
+    [1.0, 1.0, inf]
+    """
+    study = studied(definition, parameters)
+    if isinstance(study, str):
+        return Fact(math.nan, "open", note=study)
+    if study.of_classes:
+        return rows.steepest(study)
+    if _moving(study):
+        return Fact(math.nan, "open", note=MOVING)
+    jump = _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
+    if jump is not None:
+        return jump
+    passed = _passes(study, study.body.slope, "the gradient is {:.3g} at {}", witnesses.steep)
+    return passed or _constant(study, [slope_of(case) for case in study.distinct], study.body.slope)
+
+
+def smoothness(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[float]:
+    """The Lipschitz constant of the gradient: the largest size of the second derivative; infinite where a slope jumps.
+
+    >>> import lossmith as ls
+    >>> [smoothness(ls.get(name).definition).value for name in ("mse", "bce", "huber", "mae")]
+    [2.0, 0.25, 1.0, inf]
+    """
+    study = studied(definition, parameters)
+    if isinstance(study, str):
+        return Fact(math.nan, "open", note=study)
+    if study.of_classes:
+        return rows.most_bent(study)
+    if _moving(study):
+        return Fact(math.nan, "open", note=MOVING)
+    for of_gradient, root, form in ((False, study.body.node, "node"), (True, study.body.slope, "slope")):
+        jump = _jump_of(study, root, lambda case, form=form: getattr(case, form), of_gradient=of_gradient)  # type: ignore[misc]
+        if jump is not None:
+            return jump
+    bend = bend_formula(study)
+    passed = _passes(study, bend, "the second derivative is {:.3g} at {}", witnesses.bent)
+    return passed or _constant(study, [bend_of(case) for case in study.distinct], bend)
+
+
+def _moving(study: Study) -> bool:
+    """Whether corners lie elsewhere for other targets or columns, in a way that no case follows."""
+    return any(case.free and not corners_known(case) for case in study.cases)
+
+
+def bend_formula(study: Study) -> Node:
+    """The second derivative of one example."""
+    bend, direction = study.body.bend
+    return substitute(bend, {direction: constant(1.0)})
+
+
+def _jump_of(study: Study, root: Node, form: Callable[[Case], Node], *, of_gradient: bool) -> Fact[float] | None:
+    """A place where a value (or gradient) jumps, so that no constant bounds how fast it changes."""
+    what = "gradient" if of_gradient else "loss"
+    for case in study.cases:
+        if case.free:
+            continue
+        found = case_cuts(case)
+        for k, z in enumerate(found.at):
+            gap, _ = found.jump(form(case), k)
+            step = STEP * max(1.0, abs(z))
+            if gap == 0 or math.isnan(gap) or abs(gap) < 4 * LIMIT * step:
+                continue
+            y = _target(study, case)
+            note = f"the {what} jumps by {gap:.4g} at {place(study, y, z)}"
+            text = witnesses.jumps(study, y, z - step, z + step, LIMIT / 4, of_gradient=of_gradient)
+            return Fact(math.inf, "refuted", 1, note, text)
+    return None
+
+
+def _target(study: Study, case: Case) -> float:
+    return study.targets[0] if case.target is None else case.target
+
+
+def _passes(study: Study, root: Node, words: str, write: Callable[..., str | None]) -> Fact[float] | None:
+    """A point at which a formula is larger than `LIMIT`, and ever larger farther out."""
+    far = np.geomspace(1e-30, 1e30, 241)
+    for y in study.targets:
+        z = np.unique(np.concatenate([-far, far, y - far, y + far, [-40.0, 40.0]]))
+        z = z[(z > study.cases[0].image.low) & (z < study.cases[0].image.high)]
+        values = np.abs(study.at(root, y, z))
+        over = np.flatnonzero(np.isfinite(values) & (values > 4 * LIMIT))
+        if over.size:
+            k = over[np.argmin(np.abs(z[over]))]
+            return Fact(math.inf, "refuted", 1, words.format(values[k], place(study, y, float(z[k]))),
+                        write(study, y, float(z[k]), LIMIT))  # fmt: skip
+    return None
+
+
+def _constant(study: Study, found: list[Extremes | None], root: Node) -> Fact[float]:
+    """The largest size: proved where the bounds close in on what was seen and all corners are known."""
+    sure = all(corners_known(case) for case in study.cases)
+    kept = [e for e in found if e is not None and e.defined]
+    seen = max((max(abs(e.least), abs(e.most)) for e in kept), default=math.nan)
+    if sure and len(kept) == len(found):
+        bound = max(max(abs(e.low), abs(e.high)) for e in kept)
+        if math.isfinite(bound) and bound - seen <= LOOSE * bound:
+            return Fact(simplest(seen, bound), "proved")
+        if math.isfinite(bound):
+            return Fact(bound, "proved", note=f"an upper bound; the largest seen is {seen:.6g}")
+    values = np.concatenate([np.abs(study.at(root, y, study.raws(y) + 0.0137)) for y in study.targets])
+    values = values[np.isfinite(values)]
+    return Fact(max(float(values.max()), seen if seen == seen else 0.0), "sampled", values.size)
+
+
+# Far errors -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What a row far from its target pulls: ever more ("none"), at most `bound` ("bounded"), in the end nothing."""
+
+    kind: Literal["none", "bounded", "redescending"]
+    bound: float
+
+    @property
+    def text(self) -> str:
+        """In words.
+
+        >>> Robustness("bounded", 1.5).text
+        'bounded: no row pulls more than 1.5'
+        """
+        if self.kind == "none":
+            return "none: a row pulls more the farther it is"
+        rest = ", and less and less far away" if self.kind == "redescending" else ""
+        return f"{self.kind}: no row pulls more than {self.bound:.6g}{rest}"
+
+
+def robust(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[Robustness]:
+    """What far errors do: `none`, `bounded` (by the gross-error bound), or `redescending` (the gradient fades to 0).
+
+    >>> import lossmith as ls
+    >>> [robust(ls.get(name).definition).value.kind for name in ("mse", "huber", "student_t")]
+    ['none', 'bounded', 'redescending']
+    """
+    pull = lipschitz(definition, parameters)
+    study = studied(definition, parameters)
+    if isinstance(study, str) or math.isnan(pull.value):
+        return Fact(Robustness("none", math.nan), "open", note=pull.note)
+    if math.isinf(pull.value):
+        return Fact(Robustness("none", math.inf), pull.evidence, pull.points, pull.note, pull.counterexample)
+    if study.of_classes:
+        return Fact(Robustness("bounded", pull.value), pull.evidence, pull.points, pull.note)
+    fades = [_fades(case, side) for case in study.cases for side in _far_sides(study, case)]
+    if all(f is True for f in fades):
+        return Fact(Robustness("redescending", pull.value), pull.evidence, pull.points, pull.note)
+    seen = [_fades_as_seen(study, case, side) for case in study.cases for side in _far_sides(study, case)]
+    kind: Literal["bounded", "redescending"] = "redescending" if seen and all(seen) else "bounded"
+    evidence = pull.evidence if kind == "bounded" else "sampled"
+    return Fact(Robustness(kind, pull.value), evidence, pull.points or len(seen), pull.note)
+
+
+def _far_sides(study: Study, case: Case) -> tuple[int, ...]:
+    """On which side a row is far wrong: on both; of a yes-or-no target, where the loss is larger."""
+    if study.body.kind not in ("binary", "fraction") or case.target is None or case.free:
+        return (-1, 1)
+    low, high = case.values(case.node, np.array([-30.0, 30.0]))
+    return (-1,) if low > high else (1,)
+
+
+def _fades(case: Case, side: int) -> bool | None:
+    """Whether it is proved that the gradient goes to 0 on a side."""
+    if case.free or not corners_known(case):
+        return None
+    start = max([FAR, *(4 * abs(z) for z in case_cuts(case).at)])
+    ends = (start, math.inf) if side > 0 else (-math.inf, -start)
+    try:
+        far = tail(case_cuts(case).on_piece(case.slope, side * 2 * start), case.raw, *ends)
+    except UnsupportedError:
+        return None
+    zero = float(far.plain.low[0]) == float(far.plain.high[0]) == 0
+    bounded = bool(np.isfinite(far.scaled.low).all() and np.isfinite(far.scaled.high).all())
+    return True if zero or (far.power < 0 and bounded) else None
+
+
+def _fades_as_seen(study: Study, case: Case, side: int) -> bool:
+    y = _target(study, case)
+    near = np.abs(study.at(study.body.slope, y, y + side * np.geomspace(0.1, 50.0, 60)))
+    far = np.abs(study.at(study.body.slope, y, y + side * np.array([1e5, 1e8])))
+    return bool(np.nanmax(far) < 1e-3 * np.nanmax(near) and far[1] <= far[0])

@@ -1,0 +1,241 @@
+"""Facts on the shape of a loss: what textbooks know, what was published wrong, and programs that refute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lossmith
+from lossmith.calculus.evidence import Fact
+from lossmith.calculus.properties.bending import convex, strictly_convex, strongly_convex
+from lossmith.calculus.properties.levels import bounded_below, differentiable, symmetric
+from lossmith.calculus.properties.steepness import lipschitz, robust, smoothness
+from lossmith.loss import Loss
+
+INF = math.inf
+ALL = (
+    convex,
+    strictly_convex,
+    strongly_convex,
+    lipschitz,
+    smoothness,
+    robust,
+    differentiable,
+    bounded_below,
+    symmetric,
+)
+
+# Boyd and Vandenberghe (2004), Convex Optimization, chapters 3 and 9; Huber and Ronchetti (2009), Robust Statistics;
+# constants: the largest gradient and second derivative, by hand.
+# name: convex, strictly, strongly (constant), Lipschitz, smoothness, differentiable
+KNOWN: dict[str, tuple[bool, bool, float | None, float, float, float]] = {
+    "squared_error": (True, True, 2.0, INF, 2.0, INF),
+    "half_squared_error": (True, True, 1.0, INF, 1.0, INF),
+    "absolute_error": (True, False, None, 1.0, INF, 0.0),
+    "huber": (True, False, None, 1.0, 1.0, 1.0),
+    "log_cosh": (True, True, None, 1.0, 1.0, INF),
+    "quantile": (True, False, None, 0.5, INF, 0.0),
+    "gaussian": (True, True, 1.0, INF, 1.0, INF),
+    "laplace": (True, False, None, 1.0, INF, 0.0),
+    "logistic": (True, True, None, 1.0, 0.5, INF),
+    "student_t": (False, False, None, 1.25, 1.25, INF),
+    "poisson": (True, True, None, INF, INF, INF),
+    "poisson_likelihood": (True, True, None, INF, INF, INF),
+    "gamma": (True, True, None, INF, INF, INF),
+    "gamma_likelihood": (True, True, None, INF, INF, INF),
+    "tweedie": (True, True, None, INF, INF, INF),
+    "binary_cross_entropy": (True, True, None, 1.0, 0.25, INF),
+    "brier": (False, False, None, 8 / 27, 0.1540587, INF),
+    "ordinal": (True, True, None, 1.0, 0.5, INF),
+    "log_normal": (True, True, 1.0, INF, 1.0, INF),
+}
+PROVED_CONVEX = (
+    "squared_error", "absolute_error", "huber", "log_cosh", "quantile", "expectile", "binary_cross_entropy", "poisson",
+    "gamma", "tweedie", "logistic", "ordinal", "cross_entropy", "label_smoothed_cross_entropy", "negative_binomial",
+)  # fmt: skip
+
+
+def of(name: str) -> Any:
+    return lossmith.get(name).definition
+
+
+def parsed(text: str, **said: Any) -> Any:
+    return lossmith.parse(text, **{"target": "real", **said}).definition
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_shipped_losses_have_the_shape_that_textbooks_give_them(name: str) -> None:
+    found = [fact(of(name)).value for fact in (convex, strictly_convex, strongly_convex, lipschitz, smoothness)]
+    wanted = KNOWN[name]
+    assert found[:2] == list(wanted[:2])
+    for value, constant in zip(found[2:], wanted[2:5], strict=True):
+        assert value == (constant if constant is None else pytest.approx(constant, rel=2e-6))
+    assert differentiable(of(name)).value == wanted[5]
+
+
+@pytest.mark.parametrize("name", PROVED_CONVEX)
+def test_convexity_of_the_usual_losses_is_proved(name: str) -> None:
+    assert convex(of(name)).evidence == "proved"
+
+
+@pytest.mark.parametrize(
+    "name", ["squared_error", "log_cosh", "expectile", "binary_cross_entropy", "poisson", "cross_entropy"]
+)
+def test_strict_convexity_of_the_usual_losses_is_proved(name: str) -> None:
+    assert (strictly_convex(of(name)).value, strictly_convex(of(name)).evidence) == (True, "proved")
+
+
+@pytest.mark.parametrize("level", [0.01, 0.3, 0.83, 0.999])
+def test_constants_follow_the_parameters(level: float) -> None:
+    assert lipschitz(of("quantile"), {"level": level}).value == pytest.approx(max(level, 1 - level), rel=1e-9)
+    assert strongly_convex(of("expectile"), {"level": level}).value == pytest.approx(
+        2 * min(level, 1 - level), rel=1e-9
+    )
+    assert lipschitz(of("huber"), {"delta": level}).value == pytest.approx(level, rel=1e-9)
+    assert differentiable(of("huber"), {"delta": level}).value == 1
+
+
+HINGE = "where((2*y - 1)*z < 1, 1 - (2*y - 1)*z, 0)"
+SPECIAL = {
+    "zero_one": ("where(y != (p > 0.5), 1, 0)", {"target": "binary", "link": "sigmoid"}),
+    "insensitive": ("maximum(abs(y - z) - 0.5, 0)**2", {}),
+    "cubic": ("abs(y - z)**3", {}),
+    "fourth": ("(y - z)**4", {}),
+    "negated": ("-(y - z)**2", {}),
+    "hinge": (HINGE, {"target": "binary"}),
+    "maximum_hinge": ("maximum(0, 1 - (2*y - 1)*z)", {"target": "binary"}),
+    "charbonnier": ("sqrt(1 + (y - z)**2) - 1", {}),
+    "geman_mcclure": ("(y - z)**2 / (1 + (y - z)**2)", {}),
+    "welsch": ("1 - exp(-(y - z)**2 / 2)", {}),
+    "tukey": ("where(abs(y - z) <= 4, 1 - (1 - ((y - z)/4)**2)**3, 1)", {}),
+    "asymmetric": ("where(y > z, 3*(y - z)**2, abs(y - z))", {}),
+}
+
+
+def special(name: str) -> Any:
+    text, said = SPECIAL[name]
+    return parsed(text, **said)
+
+
+def test_published_mistakes_come_out_right() -> None:
+    assert (strictly_convex(of("log_cosh")).value, strongly_convex(of("log_cosh")).value) == (True, None)
+    assert (convex(special("insensitive")).value, strictly_convex(special("insensitive")).value) == (True, False)
+    assert strongly_convex(special("insensitive")).value is None
+    assert (lipschitz(special("zero_one")).value, convex(special("zero_one")).value) == (INF, False)
+    assert (strictly_convex(special("cubic")).value, strongly_convex(special("cubic")).value) == (True, None)
+    assert (strictly_convex(special("fourth")).value, strongly_convex(special("fourth")).value) == (True, None)
+    assert convex(of("focal")).value is False
+    assert convex(special("negated")).value is False
+
+
+@pytest.mark.parametrize("name", ["negated", "zero_one", "geman_mcclure", "welsch", "tukey"])
+def test_what_is_not_convex_is_refuted(name: str) -> None:
+    assert (convex(special(name)).value, convex(special(name)).evidence) == (False, "refuted")
+
+
+@pytest.mark.parametrize(
+    "name", ["hinge", "maximum_hinge", "charbonnier", "insensitive", "cubic", "fourth", "asymmetric"]
+)
+def test_what_is_convex_is_proved(name: str) -> None:
+    assert (convex(special(name)).value, convex(special(name)).evidence) == (True, "proved")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "bound"),
+    [
+        ("geman_mcclure", "redescending", 3 * math.sqrt(3) / 8),
+        ("welsch", "redescending", math.exp(-0.5)),
+        ("tukey", "redescending", 6 / 4 * 16 / (25 * math.sqrt(5))),
+        ("charbonnier", "bounded", 1.0),
+        ("hinge", "bounded", 1.0),
+        ("negated", "none", INF),
+    ],
+)
+def test_robust_losses_by_their_far_errors(name: str, kind: str, bound: float) -> None:
+    found = robust(special(name))
+    assert (found.value.kind, found.value.bound) == (kind, pytest.approx(bound, rel=2e-6))
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [("zero_one", -1), ("maximum_hinge", 0), ("insensitive", 1), ("cubic", 2), ("tukey", 2), ("fourth", INF)],
+)
+def test_how_often_a_loss_can_be_differentiated(name: str, times: float) -> None:
+    assert differentiable(special(name)).value == times
+
+
+def test_how_low_losses_go() -> None:
+    assert (bounded_below(of("mse")).value, bounded_below(of("mse")).evidence) == (0.0, "proved")
+    assert "where the prediction is the target" in bounded_below(of("mse")).note
+    assert "never reached" in bounded_below(of("bce")).note
+    assert bounded_below(special("negated")).value == -INF
+    assert bounded_below(of("poisson")).value is None
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"), [("mse", True), ("huber", True), ("bce", True), ("brier", True), ("poisson", False)]
+)
+def test_symmetric_losses(name: str, alike: bool) -> None:
+    assert symmetric(of(name)).value is alike
+    assert symmetric(of("quantile"), {"level": 0.9}).value is False
+
+
+def definitions() -> list[tuple[str, Any]]:
+    shipped = [(name, lossmith.get(name).definition) for name in lossmith.names()]
+    return [*shipped, *((name, special(name)) for name in SPECIAL)]
+
+
+@pytest.mark.parametrize(("name", "definition"), definitions(), ids=[name for name, _ in definitions()])
+def test_every_refutation_is_a_program_that_runs(name: str, definition: Any) -> None:
+    for fact in ALL:
+        found: Fact[Any] = fact(definition)
+        if found.evidence == "refuted":
+            assert found.counterexample is not None, fact.__name__
+            exec(found.counterexample, {})
+
+
+def test_a_counterexample_fails_for_a_loss_that_has_the_property() -> None:
+    program = convex(special("negated")).counterexample
+    assert program is not None and "-(y - z) ** 2" in program
+    with pytest.raises(AssertionError):
+        exec(program.replace("-(y - z) ** 2", "(y - z) ** 2"), {})
+
+
+SCALARS = [
+    name for name in lossmith.names()
+    if name not in ("rmse", "dice", "tversky", "ordinal") and lossmith.get(name).target not in ("class", "simplex")
+]  # fmt: skip
+
+
+@lru_cache
+def found(fact: Callable[..., Fact[Any]], name: str) -> Fact[Any]:
+    return fact(of(name))
+
+
+@given(st.sampled_from(SCALARS), st.floats(-30, 30), st.floats(-30, 30), st.integers(0, 4))
+@settings(max_examples=60, deadline=None)
+def test_no_random_chord_or_slope_contradicts_a_proof(name: str, a: float, b: float, target: int) -> None:
+    loss: Loss = lossmith.get(name).using("numpy")
+    y = float(min(target, 1) if loss.target == "binary" else target + (loss.target == "positive"))
+    left, middle, right = loss.per_example([y] * 3, [a, a / 2 + b / 2, b])
+    size = abs(left) + abs(middle) + abs(right)
+    if found(convex, name).evidence == "proved":
+        assert middle <= (left + right) / 2 + 1e-12 * size
+    steepest = found(lipschitz, name)
+    if steepest.evidence == "proved":
+        assert np.abs(loss.per_example_gradient([y] * 2, [a, b])).max() <= steepest.value * (1 + 1e-5)
+    if found(bounded_below, name).evidence == "proved":
+        assert min(left, middle, right) >= found(bounded_below, name).value - 1e-9
+
+
+def test_facts_of_a_combination_come_from_its_formula() -> None:
+    mixed = (0.25 * lossmith.get("mse") + 2 * lossmith.get("mae")).definition
+    assert (strongly_convex(mixed).value, smoothness(mixed).value, differentiable(mixed).value) == (0.5, INF, 0)
+    assert convex((lossmith.get("mse") * -1).definition).value is False
