@@ -196,3 +196,57 @@ def test_a_study_without_its_extra_says_what_to_install(
         "pip install 'lossmith[study]'."
     )
     assert [p.name for p in table.parent.iterdir()] == ["data.csv"]
+
+
+# verify -------------------------------------------------------------------------------------------------------
+
+OWN = """
+import numpy as np
+
+def squared(y_true, y_pred):
+    return np.mean((y_true - y_pred) ** 2)
+
+def wrong(y_true, y_pred):
+    return 2 * (y_true - y_pred), 2 * np.ones_like(y_pred)
+
+def unclear(y, v):
+    return np.zeros(len(y))
+"""
+
+
+def test_verify_says_by_its_exit_code_whether_faults_were_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "own_losses.py").write_text(OWN)
+    assert cli.run(["verify", "own_losses:squared"]) == 0
+    assert capsys.readouterr().out.startswith("squared: no fault found in ")
+    assert cli.run(["verify", "own_losses:wrong"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("wrong: 1 fault: the gradient has the opposite sign.") and not shown.err
+    assert cli.run(["verify", "own_losses:squared", "--reference", "mae"]) == 1
+    for line in (["own_losses:squarred"], ["own_losses:unclear"], ["own_losses:squared", "--limit", "0"]):
+        capsys.readouterr()
+        assert cli.run(["verify", *line]) == 2
+        shown = capsys.readouterr()
+        assert shown.err.startswith("LM") and len(shown.err.strip().splitlines()) == 1 and not shown.out
+
+
+def test_verify_prints_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "own_losses.py").write_text(OWN)
+    assert cli.run(["verify", "own_losses:wrong", "--json", "--seed", "3"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["seed"], [row["code"] for row in said["findings"]]) == (False, 3, ["gradient_sign"])
+
+
+def test_every_option_reaches_verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from lossmith.checking import isolation
+
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def told(target: str, **asked: Any) -> isolation.Told:
+        seen.append((target, asked))
+        return isolation.Told(True, "f: fine", {})
+
+    monkeypatch.setattr(isolation, "verify_apart", told)
+    line = ["--reference", "bce", "--kind", "binary", "--takes", "raw", "--classes", "4", "--limit", "7", "--full"]
+    assert cli.run(["verify", "-y*log(p) - (1-y)*log(1-p)", *line, "--seed", "5"]) == 0
+    asked = {"reference": "bce", "kind": "binary", "takes": "raw", "classes": 4, "limit": 7.0, "full": True, "seed": 5}
+    assert seen == [("-y*log(p) - (1-y)*log(1-p)", asked)]

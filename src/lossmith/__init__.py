@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from lossmith.advise.look.profile import profile as profile
     from lossmith.advise.study import study as study
     from lossmith.algebra.reweight import effective_number as effective_number
+    from lossmith.checking.verify import verify as verify
     from lossmith.errors import LossmithError as LossmithError
     from lossmith.loss.activation import activation as activation
     from lossmith.loss.costs import from_costs as from_costs
     from lossmith.loss.handle import Loss as Loss
+    from lossmith.loss.known_facts import facts as facts
     from lossmith.loss.library import define as define
     from lossmith.loss.library import from_json as from_json
     from lossmith.loss.library import get as get
@@ -35,6 +37,7 @@ _PUBLIC = {
     "activation": "lossmith.loss.activation",
     "define": "lossmith.loss.library",
     "effective_number": "lossmith.algebra.reweight",
+    "facts": "lossmith.loss.known_facts",
     "for_lightgbm": "lossmith.adapt.in_lightgbm",
     "from_costs": "lossmith.loss.costs",
     "from_json": "lossmith.loss.library",
@@ -44,6 +47,7 @@ _PUBLIC = {
     "parse": "lossmith.loss.library",
     "profile": "lossmith.advise.look.profile",
     "study": "lossmith.advise.study",
+    "verify": "lossmith.checking.verify",
 }
 
 __all__ = [*_PUBLIC]

@@ -1,6 +1,7 @@
 """The command line: arguments come in, one public function is called, and its text goes out.
 
-Exit code 0: done. 2: bad input, one clear sentence and no traceback. 130: stopped with Ctrl-C.
+Exit code 0: done. 1: the answer is no (`verify` found faults). 2: bad input, one clear sentence and no traceback.
+130: stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import typer
 
 from lossmith.errors import CommandError, LossmithError
 
+FAULTY: Final = 1
 BAD_INPUT: Final = 2
 STOPPED: Final = 130
 INTERRUPTED: Final = "Stopped. Nothing was left half-written."
@@ -150,12 +152,25 @@ def show(
     link: Annotated[
         str | None, typer.Option(help="How p follows from the raw prediction z in a formula, for example sigmoid.")
     ] = None,
+    steps: Annotated[
+        bool,
+        typer.Option(
+            "--steps", help="Show instead how the formula becomes safe numbers, rule by rule, and what remains."
+        ),
+    ] = False,
 ) -> None:
     """Show the formula, derivatives and known facts of a loss, and what it does."""
     from lossmith.loss.library import look_up
+
+    found, remark = look_up(loss, _parameters(numbers), target, link)
+    if steps:
+        from lossmith.report.steps_text import steps_page
+
+        print(steps_page(found))
+        return
     from lossmith.report.loss_text import page
 
-    print(page(*look_up(loss, _parameters(numbers), target, link)))
+    print(page(found, remark))
 
 
 def export(
@@ -178,6 +193,48 @@ def export(
     Path(out).write_text(text, encoding="utf-8")
 
 
+def verify(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="What to check: a loss of `lossmith list`, a formula, or module:function for a loss in Python (a function, "
+            "an objective of LightGBM, XGBoost or CatBoost, a PyTorch criterion, a JAX function). The current folder is "
+            "searched for modules first.",
+            metavar="TARGET",
+        ),
+    ],
+    reference: Annotated[str | None, typer.Option(help="The loss that it shall be: a name or a formula.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="The kind of target, where it cannot be told: real, binary, class, count, positive ..."),
+    ] = None,
+    takes: Annotated[
+        str | None,
+        typer.Option(
+            help="What its prediction is, where it cannot be told: raw, or probability (on the target's scale)."
+        ),
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="The number of classes, where it cannot be told.")] = None,
+    limit: Annotated[float, typer.Option(help="Seconds after which the check is ended.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Measure numbers at ten times as many points.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Check anyone's loss: its numbers, its derivatives, what it means, what is known of it.
+
+    Exit code 0: no fault was found. 1: faults were found. 2: bad input.
+    """
+    import json
+
+    from lossmith.checking.isolation import verify_apart
+
+    asked = {"reference": reference, "kind": kind, "takes": takes, "classes": classes, "seed": seed, "full": full}
+    told = verify_apart(target, limit=limit, **asked)
+    print(json.dumps(told.data, indent=2, ensure_ascii=False) if as_json else told.text)
+    if not told.ok:
+        raise typer.Exit(FAULTY)
+
+
 def _parameters(numbers: list[str] | None) -> dict[str, Any]:
     """Texts `key=number` as a mapping."""
     given: dict[str, Any] = {}
@@ -197,9 +254,10 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "list": list_losses,
     "show": show,
     "export": export,
+    "verify": verify,
 }
 
-WITH_MINUS: Final = frozenset({"show"})
+WITH_MINUS: Final = frozenset({"show", "verify"})
 """Commands whose argument may begin with a minus, as formulas do."""
 
 

@@ -42,8 +42,8 @@ IN_FUNCTIONS = {
     "sklearn": ("adapt/in_sklearn", "advise/"),
     "plotly": ("report/",),
     "jinja2": ("report/",),
-    "torch": ("adapt/in_torch",),
-    "jax": ("adapt/in_jax",),
+    "torch": ("adapt/in_torch", "checking/intake/in_torch"),
+    "jax": ("adapt/in_jax", "checking/intake/in_jax"),
 }
 """What may be imported inside functions only, and in which files (by the beginning of their path)."""
 
