@@ -26,10 +26,9 @@ class Naive:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def over(self) -> dict[str, tuple[float, str]]:
-        """What is measured to stay above the bound, by output: (units, why)."""
-        each = ((key, units, why) for why, rows in OVER.items() for key, units in rows.items())
-        return {output: (units, why) for (name, output), units, why in each if name == self.name}
+    def over(self) -> dict[str, tuple[float, str, str]]:
+        """What is measured to stay above the bound, by output: (units, faults, the worst point)."""
+        return {output: measured for (name, output), measured in OVER.items() if name == self.name}
 
     @property
     def loss(self) -> Loss:

@@ -129,6 +129,7 @@ SOFT, SOFT_K = smoothed(Y, Y, G, of_classes=False), smoothed(YK, YK, G, of_class
 REST = complement_of(SOFT)
 assert REST is not None
 COMPLEMENT = make("softmax_complement", ZK)
+NAMED = make("logical_and", make("equal", make("class_sum", YK), ONE), make("equal", make("class_max", YK), ONE))
 WRITTEN: Mapping[str, tuple[Node, ...]] = {
     "the complement of a probability belongs inside": (ONE - (SOFT * P + REST * Q),),
     "the complement of the true class's probability belongs inside": (
@@ -142,6 +143,14 @@ WRITTEN: Mapping[str, tuple[Node, ...]] = {
     "b / c overflows for a minute c, where a c takes it back": (
         (YK * COMPLEMENT) * make("safe_divide", make("softmax", ZK), COMPLEMENT),
     ),
+    "b / c overflows for a minute c, where a factor c takes it back": (
+        (make("safe_divide", make("softmax", ZK), COMPLEMENT) - YK) * COMPLEMENT,
+    ),
+    "1 - p underflows where its logarithm does not": (make("log", COMPLEMENT),),
+    "p_j and 1 - p underflow where their quotient does not": (
+        make("softmax", ZK) * make("class_others", make("safe_divide", YK, COMPLEMENT)),
+        make("softmax", ZK) * make("class_others", make("safe_divide", YK, COMPLEMENT) - YK),
+    ),
     "1 / c**2 is infinite where p**2 / c**2 is not": (
         make("softmax", ZK)
         * make("class_others", make("safe_divide", make("safe_divide", YK, COMPLEMENT), COMPLEMENT)),
@@ -149,6 +158,52 @@ WRITTEN: Mapping[str, tuple[Node, ...]] = {
     "x - x (t m)/(t + o) as x (o + t (1 - m))/(t + o)": (C - (C * (G * Y)) / (G + H),),
     "exp(a) rounds near a = 0": (make("log1p", -make("exp", Z)),),
     "b times a / b is only nearly a": (Y * (make("exp", Z) / Y),),
+    "a label of 0 or 1 leaves one share, which is exact": (
+        make("log", Y * P + (ONE - Y) * Q * P),
+        (Y * P) / (Y + P),
+        make("abs", Y - P * P),
+    ),
+    "(1 + x)**b less x (1 + x)**(b - 1) has few digits left for large x": (
+        make("exp", constant(-0.5) * make("log1p", Z ** constant(2.0)))
+        - Z ** constant(2.0) * make("exp", constant(-1.5) * make("log1p", Z ** constant(2.0))),
+    ),
+    "a number and what is short of it meet within a branch": (
+        Y * Q + (ONE - Y) * P - make("where", make("equal", Y, ONE), Q, C),
+        ONE - make("where", make("equal", Y, ONE), P, C),
+    ),
+    "where a row names one class, its factors meet in that class": (
+        make("where", NAMED, make("class_sum", YK * COMPLEMENT), C)
+        * make("where", NAMED, make("class_sum", YK * make("log_softmax", ZK)), G),
+        make("where", NAMED, make("exp", -make("class_sum", YK * make("log_softmax", ZK))), C)
+        * make("where", NAMED, make("class_sum", YK * make("softmax", ZK)), G),
+    ),
+    "a row whose labels rule a term out rules it out for all classes": (
+        make("class_others", make("where", C > ONE, constant(0.0), make("log", make("softmax", ZK)))),
+        make("class_sum", -make("where", C > ONE, make("softmax", ZK) / C, constant(0.0))),
+    ),
+    "0 times what is infinite in the branch that is not taken": (
+        make("where", make("equal", Y, constant(0.0)), constant(0.0), Z) * (ONE / Y),
+        make("where", make("equal", C, constant(0.0)), constant(0.0), Y) * (Z / C),
+    ),
+    "p - (1 - p) is a false 0 near p = 1/2, times what both share": (
+        C * (P * Q) * P - Q * (C * (Q * P)),
+        (P * Y) - (Y * Q),
+    ),
+    "a / y underflows where its product with y does not": ((C * Y) * (make("exp", Z) / Y),),
+    "inf / inf for large A, where both sides of the line grow alike": (
+        make("abs", Y - make("exp", Z)) / (C * C + make("exp", Z)),
+    ),
+    "e**a - e**-a is a false 0 near a = 0, and so is their half less 1": (
+        make("exp", Z) - make("exp", -Z),
+        make("exp", Z - Y) - make("exp", Y - Z),
+        make("exp", Z) + make("exp", -Z),
+    ),
+    "softplus(a) underflows where its logarithm is a": (
+        make("log", make("softplus", Z)),
+        make("log", -make("expm1", -make("exp", Z))),
+        Y / make("softplus", Z),
+        make("xlogy", Y, make("softplus", Z)),
+    ),
     "terms that cancel meet within a branch": (
         make("where", C > ONE, Z, make("exp", Z)) + make("where", C > ONE, constant(0.0), -Y),
     ),

@@ -34,7 +34,7 @@ FAULTS: Final[Mapping[str, tuple[Section, str]]] = MappingProxyType(
         "dead_gradient": ("derivatives", "the gradient is dead"),
         "class_order": ("semantics", "the order of rows and classes is mixed up"),
         "classes_swapped": ("semantics", "classes are swapped"),
-        "alpha_swapped": ("semantics", "the class weight is on the wrong class"),
+        "alpha_swapped": ("semantics", "a weight is on the wrong class or side"),
         "probability_swapped": ("semantics", "p and 1 - p are swapped"),
         "arguments_swapped": ("semantics", "target and prediction are swapped"),
         "weights_ignored": ("semantics", "sample weights are ignored"),

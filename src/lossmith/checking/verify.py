@@ -7,7 +7,7 @@ what it is, look at it from each side (`PROBES`), say what was found and what wa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -41,6 +41,15 @@ OTHER_NUMBERS: Final = frozenset(
     | {"gradient_wrong", "catboost_sign", "hessian_wrong", "class_order", "one_hot_only", "denominator", "axis"}
 )
 """Faults by which a number is not the reference's at all, so that comparing its digits says nothing more."""
+SEATS: Final = frozenset({"arguments_swapped", "alpha_swapped", "classes_swapped", "probability_swapped"})
+"""Faults by which the right number is in a wrong place."""
+LINKS: Final = frozenset({"logits_taken_for_probabilities", "probabilities_taken_for_logits"})
+CONSEQUENCES: Final[Mapping[str, frozenset[str]]] = {
+    "inaccurate": OTHER_NUMBERS | SEATS | LINKS,
+    "dead_gradient": SEATS,
+    "batch_split": frozenset({"class_order"}),
+}
+"""Faults that follow from others: {fault: those that explain it}."""
 UNSAID: Final = "LM151"
 """The error of a formula that does not say what its target is."""
 LONG: Final = 0.25
@@ -242,9 +251,9 @@ def _time_is_over(state: _Inspection, seconds: float) -> None:
 
 
 def _without_consequences(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Lost digits are not told where the numbers are other ones altogether."""
-    is_other = any(one.code in OTHER_NUMBERS and one.verdict == "fault" for one in findings)
-    return tuple(one for one in findings if not (is_other and one.code == "inaccurate"))
+    """What another fault explains is not told: one cause, one line."""
+    codes = {one.code for one in findings if one.verdict == "fault"}
+    return tuple(one for one in findings if not codes & CONSEQUENCES.get(one.code, frozenset()))
 
 
 def _verdict(state: _Inspection, seed: int, seconds: float) -> Verdict:

@@ -23,12 +23,13 @@ MOST_NODES: Final = 60
 
 def by_hard_label(node: Node) -> Node | None:
     """log, sqrt, |.|, a power or a quotient of a sum with a label in it, apart for y = 1, y = 0 and between."""
-    if node.op not in SOFT or not any(_is_sum(a) for a in _inside(node)):
+    if node.op not in SOFT or not any(_is_sum(a) or (node.op == "sqrt" and _has_share(a)) for a in _inside(node)):
         return None
     label = _label(_inside(node))
     if label is None:
         return None
-    if node.op == "divide" and not any(_may_vanish(folded(node.args[1], label, value)) for value in (ONE, ZERO)):
+    steep = node.args[1] if node.op == "divide" else node.args[0]
+    if not any(_may_vanish(folded(steep, label, value)) for value in (ONE, ZERO)):
         return None
     hard, other = (_decided(node, label, value) for value in (ONE, ZERO))
     if hard is None or other is None:
@@ -76,11 +77,11 @@ def _label(parts: tuple[Node, ...]) -> Node | None:
     return labels[0] if alone and apart and all(n.op in JOINS or n.op in SHARES for n in nodes) else None
 
 
-def _may_vanish(bottom: Node) -> bool:
-    """Whether every term of what stands below the line is a share, which may underflow."""
-    if bottom.op in ("add", "subtract"):
-        return all(map(_may_vanish, bottom.args))
-    return bottom.op in SHARES or (bottom.op in ("multiply", "negative") and any(map(_may_vanish, bottom.args)))
+def _may_vanish(part: Node) -> bool:
+    """Whether every term of a sum is a share, or has one as a factor, and may underflow."""
+    if part.op in ("add", "subtract"):
+        return all(map(_may_vanish, part.args))
+    return part.op in SHARES or (part.op in ("multiply", "negative", "power") and any(map(_may_vanish, part.args)))
 
 
 def _soft(node: Node) -> Node:
@@ -103,23 +104,44 @@ SOFT: Final[Mapping[str, Callable[..., Node]]] = {
 
 
 def into_choice(node: Node) -> Node | None:
-    """A number less a choice by a hard label, as the choice of the differences: terms that cancel meet within a branch."""
+    """A sum with a choice by a hard label, as the choice of the sums: terms that cancel meet within a branch."""
     if node.op not in ("add", "subtract"):
         return None
     for at, choice in enumerate(node.args):
-        if choice.op == "where" and _is_of_label(choice.args[0]) and number_of(node.args[1 - at]) is not None:
-            first, second = (_beside(node, at, x) for x in choice.args[1:])
+        other = node.args[1 - at]
+        known = _known(choice, other)
+        if known is not None:
+            first, second = (_beside(node, at, *pair) for pair in zip(choice.args[1:], known, strict=True))
             return make("where", choice.args[0], first, second)
     return None
 
 
-def _beside(node: Node, at: int, part: Node) -> Node:
-    args = (part, node.args[1]) if at == 0 else (node.args[0], part)
-    return _simpler(node.op, *args)
+def _known(choice: Node, other: Node) -> tuple[Node, Node] | None:
+    """What stands beside a choice by a hard label: where the label is that, and where it is not."""
+    if choice.op != "where" or not _is_of_label(choice.args[0]):
+        return None
+    if other.op == "where" and other.args[0] is choice.args[0]:
+        return other.args[1], other.args[2]
+    if number_of(other) is not None:
+        return other, other
+    label, value = choice.args[0].args if is_label(choice.args[0].args[0]) else choice.args[0].args[::-1]
+    return (folded(other, label, value), other) if _label((other,)) is label and _has_share(other) else None
+
+
+def _has_share(node: Node) -> bool:
+    return any(n.op in SHARES for n in _outside_shares(node))
+
+
+def _beside(node: Node, at: int, part: Node, other: Node) -> Node:
+    return _simpler(node.op, *((part, other) if at == 0 else (other, part)))
 
 
 def _is_of_label(condition: Node) -> bool:
-    return condition.op == "equal" and any(map(is_label, condition.args)) and any(a is ONE or a is ZERO for a in condition.args)
+    return (
+        condition.op == "equal"
+        and any(map(is_label, condition.args))
+        and any(a is ONE or a is ZERO for a in condition.args)
+    )
 
 
 # Choices by the classes of a row --------------------------------------------------------------------------------------

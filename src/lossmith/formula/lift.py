@@ -20,10 +20,12 @@ from lossmith.formula.lift_procedures import (
     smoothed_minus_probability,
     with_outer_sign,
 )
-from lossmith.formula.logs import log_of_product, met_exponents, product_with_log
+from lossmith.formula.logs import cosh_of_two, grown_quotient, log_of_product, met_exponents, product_with_log
 from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
+from lossmith.formula.polynomial import is_residual
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
 from lossmith.formula.shares import of_one_sign
+from lossmith.formula.underflow import far_left
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -91,6 +93,11 @@ def _is_common(bindings: Bindings) -> bool:
     return "class" not in bindings[C].axes and "class" in bindings[A].axes
 
 
+def _is_residual(bindings: Bindings) -> bool:
+    """B is a sum that moves with a raw prediction."""
+    return is_residual(bindings[B])
+
+
 def _varies(bindings: Bindings) -> bool:
     """B is more than a number or a parameter: it may be 0 in some row."""
     return bool(bindings[B].axes)
@@ -135,11 +142,16 @@ def _log(a: Node) -> Node:
 _MISSED_IF_SOFT: Final = make("where", _is_one_class(), ONE, _MISSED)
 
 LIFT: Final[tuple[Rule | Procedure, ...]] = (
+    Rule("stray_sign", make("abs", _EXP), _EXP, "an exponential is its own size"),
+    Rule("stray_sign", make("abs", _EXP - B), make("abs", B - _EXP), "the size of a gap sees no sign", _is_data_in_rows),
+    Rule("stray_sign", (_EXP - B) ** TWO, (B - _EXP) ** TWO, "the square of a gap sees no sign", _is_data_in_rows),
     Rule("stray_sign", make("negative", make("negative", A)), A, "fewer nodes, same value"),
     Rule("stray_sign", A * (-B), -(A * B), "signs outside, where sums can absorb them"),
     Rule("stray_sign", A - (-B), A + B, "fewer nodes, same value"),
     Rule("stray_sign", A + (-B), A - B, "fewer nodes, same value"),
     Rule("stray_sign", make("negative", A) * B, -(A * B), "signs outside, where sums can absorb them"),
+    Rule("overflow_in_log_cosh", make("log", TWO * make("cosh", A)), make("log_cosh", A) + make("log", TWO), "cosh overflows"),
+    Rule("stray_sign", B * B, B**TWO, "the square of a residual, as roots and logarithms know it", _is_residual),
     Procedure("stray_sign", with_outer_sign, "signs outside, where sums can absorb them"),
     Rule("cancellation_of_equal_terms", (A - B) + B, A, "what is taken away and added again rounds twice"),
     Rule("overflow_in_log_exp", make("log", _EXP), A, "exp overflows though its logarithm is harmless"),
@@ -152,6 +164,17 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("overflow_in_logistic", ONE / (ONE + _EXP), make("sigmoid", -A), "exp overflows for large A"),
     Rule("overflow_in_logistic", _EXP / (ONE + _EXP), _SIG, "inf / inf for large A"),
     Rule("overflow_in_logistic", B / (ONE + _EXP), B * make("sigmoid", -A), "x / (1 + exp(-x)): inf in the derivative"),
+    Rule("overflow_of_a_quotient", _EXP / (B + _EXP), make("sigmoid", A - make("log", B)), "inf / inf for large A",
+         _is_data_in_rows),
+    Rule("overflow_of_a_quotient", B / (B + _EXP), make("sigmoid", make("log", B) - A), "0 / 0 for B of 0", _is_data_in_rows),
+    Rule("overflow_of_a_quotient", (B - _EXP) / (B + _EXP), make("tanh", (make("log", B) - A) / TWO), "inf / inf for large A",
+         _is_data_in_rows),
+    Rule("overflow_of_a_quotient", (_EXP - B) / (B + _EXP), make("tanh", (A - make("log", B)) / TWO), "inf / inf for large A",
+         _is_data_in_rows),
+    Rule("overflow_of_a_quotient", make("abs", B - _EXP) / (B + _EXP), make("abs", make("tanh", (make("log", B) - A) / TWO)),
+         "inf / inf for large A", _is_data_in_rows),
+    Rule("overflow_of_a_quotient", (B - _EXP) ** TWO / _EXP, (make("scaled_exp", B, -(A / TWO)) - make("exp", A / TWO)) ** TWO,
+         "inf / inf for large A", _is_data_in_rows),
     Rule("overflow_in_log1p_exp", make("log", ONE + _EXP), make("softplus", A), "exp overflows, and 1 + exp drops small terms"),
     Rule("overflow_in_log1p_exp", make("log1p", _EXP), make("softplus", A), "exp overflows for large A"),
     Rule("product_in_sigmoid_power", _SIG**B, make("sigmoid_power", A, B), "the power of a rounded p, and 0 ** b in derivatives"),
@@ -173,7 +196,6 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_twice_sigmoid_minus_one", TWO * _SIG - ONE, make("tanh", A / TWO), "2 p - 1 is a false 0 near a = 0"),
     Rule("cancellation_in_twice_sigmoid_minus_one", ONE - TWO * _SIG, -make("tanh", A / TWO), "1 - 2 p is a false 0 near a = 0"),
-    Rule("cancellation_in_cosh_minus_one", make("cosh", A) - ONE, TWO * make("sinh", A / TWO) ** TWO, "cosh(a) - 1 is a false 0"),
     Rule("cancellation_in_one_minus_cos", ONE - make("cos", A), TWO * make("sin", A / TWO) ** TWO, "1 - cos(a) is a false 0"),
     Rule("product_in_sigmoid_power", make("sqrt", _SIG), make("sigmoid_power", A, constant(0.5)), "0 ** -1/2 in derivatives"),
     Rule("underflow_in_root_of_square", make("sqrt", A**TWO), make("abs", A), "a ** 2 underflows and overflows"),
@@ -271,8 +293,11 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A**TWO)), make("example_rms", A), "A ** 2 overflows"),
     Rule("overflow_in_root_mean_square", make("sqrt", make("example_mean", A * A)), make("example_rms", A), "A ** 2 overflows"),
     Rule("cancellation_in_overlap", (B + A) - (TWO * (B * A)), B * (ONE - A) + (ONE - B) * A, "b + a - 2ab near a = b = 1"),
+    Procedure("cancellation_between_exponentials", cosh_of_two,
+             "e**a - e**-a is a false 0 near a = 0, and so is their half less 1"),
     Procedure("underflow_in_log_of_product", log_of_product, "logarithms of products and sums by those of their parts"),
     Procedure("underflow_in_log_of_product", product_with_log, "logarithms of products by those of their parts"),
+    Procedure("overflow_of_a_quotient", grown_quotient, "inf / inf for large A, where both sides of the line grow alike"),
     Procedure("overflow_of_a_quotient", met_exponents, "exponentials above and below the line meet in the exponent"),
     Procedure("cancellation_in_one_minus_ratio", one_minus_ratio,
               "1 - N/D as (D - N)/D with the sums of D - N merged into one"),
@@ -284,6 +309,7 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
               "the complement of the true class's probability belongs inside"),
     Procedure("cancellation_in_one_minus_smoothed_mixture", one_minus_smoothed_mixture,
               "the complement of a probability belongs inside"),
+    Procedure("underflow_in_a_logarithm", far_left, "softplus(a) underflows where its logarithm is a"),
     Procedure("underflow_in_log_of_mixture", by_hard_label, "a label of 0 or 1 leaves one share, which is exact"),
     Procedure("cancellation_between_choices", into_choice, "a number and what is short of it meet within a branch"),
     Procedure("zero_times_infinity", one_pick, "where a row names one class, its factors meet in that class"),

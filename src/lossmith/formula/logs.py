@@ -292,3 +292,34 @@ def _enter(factor: Node, powers: dict[Node, float], exponents: dict[Node, float]
             powers[make("abs", changed) if factor.op == "abs" else changed] = met
             exponents[side.args[0]] += met
             return
+
+
+def cosh_of_two(node: Node) -> Node | None:
+    """e**a + e**-a as 2 cosh(a), and their half as cosh(a): what is short of 1 there has a form of its own."""
+    if node.op == "divide" and node.args[1] is TWO and node.args[0].op == "multiply" and node.args[0].args[0] is TWO:
+        return node.args[0].args[1] if node.args[0].args[1].op == "cosh" else None
+    if node.op not in ("add", "subtract") or not all(a.op == "exp" for a in node.args):
+        return None
+    a, b = (polynomial(x.args[0]) for x in node.args)
+    if a is None or b is None or added(a, b) or not all(map(_moves, node.args)):
+        return None
+    return TWO * make("cosh" if node.op == "add" else "sinh", node.args[0].args[0])
+
+
+def grown_quotient(node: Node) -> Node | None:
+    """|b - e**a| / (d + e**a) as |b e**-a - 1| / (1 + d e**-a) where a > 0: both sides of the line overflow there."""
+    if node.op != "divide" or node.args[1].op != "add":
+        return None
+    for grown, d in (node.args[1].args, node.args[1].args[::-1]):
+        if grown.op != "exp" or not _moves(grown) or _moves(d) or not d.axes:
+            continue
+        a = grown.args[0]
+        powers, exponents = dict[Node, float](), {a: -1.0}
+        for factor, power in factors(node.args[0]):
+            powers[factor] = powers.get(factor, 0.0) + (number_of(power) or 0.0)
+        for factor in [f for f, k in powers.items() if k > 0]:
+            _enter(factor, powers, exponents)
+        top = None if exponents[a] else _recomposed(powers, {})
+        if top is not None:
+            return make("where", constant(0.0) < a, top / (ONE + d * make("exp", -a)), make("safe_divide", *node.args))
+    return None

@@ -21,6 +21,7 @@ from lossmith.formula.polynomial import (
     Polynomial,
     added,
     exponent_of,
+    is_residual,
     joined,
     named,
     parts_of,
@@ -37,7 +38,7 @@ from lossmith.formula.signs import is_label, sign_of
 Pair: TypeAlias = tuple[Node, Node]
 TWO: Final = constant(2.0)
 LOG_2: Final = make("log", TWO)
-MOST_PARTS: Final = 10
+MOST_PARTS, MOST_NODES, MOST_GROWTH = 10, 64, 24  # what gets much longer rounds more often
 MOST_OPENED: Final = 64  # terms after shares of 1 were brought to one degree: beyond that nothing is looked for
 
 
@@ -126,6 +127,42 @@ def _without_argument(terms: Polynomial, a: Node) -> Iterator[Polynomial]:
                 yield found
 
 
+def _without_ramps(terms: Polynomial) -> Polynomial | None:
+    """The terms with softplus(-a) as softplus(a) - a, where no softplus(a) is left."""
+    for part in parts_of(terms):
+        a = part.args[0] if part.op == "softplus" and part.args[0].op == "negative" else None
+        line = None if a is None else polynomial(a)
+        if a is None or line is None or not any(exponent_of(m, make("softplus", a.args[0])) for m in terms):
+            continue
+        ramp = named(make("softplus", a.args[0]))
+        found = _substituted(terms, part, added({ramp: Fraction(1)}, line))
+        if found is not None and not any(exponent_of(m, make("softplus", a.args[0])) for m in found):
+            return found
+    return None
+
+
+def _with_tanh(terms: Polynomial) -> Polynomial | None:
+    """The terms with s(a) as (1 + tanh(a / 2)) / 2, where fewer are left: 2 x s(a) - x is x tanh(a / 2)."""
+    for part in parts_of(terms):
+        if part.op == "sigmoid" and all(exponent_of(m, part) in (0, 1) for m in terms):
+            half: Polynomial = {UNIT: Fraction(1, 2), named(make("tanh", part.args[0] / TWO)): Fraction(1, 2)}
+            found = _substituted(terms, part, half)
+            found = None if found is None else _opened_alone(found)
+            if found is not None and len(found) < len(terms):
+                return found
+    return None
+
+
+def _opened_alone(terms: Polynomial) -> Polynomial:
+    """The terms with a sum that stands alone written out: it was kept whole only in products."""
+    total: Polynomial = {}
+    for monomial, factor in terms.items():
+        part = next(iter(monomial))[0] if len(monomial) == 1 and next(iter(monomial))[1] == 1 else None
+        line = polynomial(part) if part is not None and is_residual(part) else None
+        total = added(total, {monomial: factor} if line is None else scaled(line, factor))
+    return total
+
+
 def _substituted(terms: Polynomial, part: Node, value: Polynomial) -> Polynomial | None:
     """The terms with a part of degree 1 replaced."""
     total: Polynomial = {}
@@ -212,6 +249,9 @@ def _candidates(node: Node, terms: Polynomial) -> Iterator[Polynomial]:
     """Equal polynomials: by ramps, by shares (all at once, then one by one)."""
     opened = _opened(terms)
     ramps = [p.args[0] for p in parts_of(opened) if p.op == "softplus"]
+    even = _without_ramps(terms)
+    odd = _with_tanh(terms)
+    yield from (c for c in (even, odd) if c is not None)
     bases = [found for a in ramps for found in _without_argument(opened, a)]
     yield from (c for c in map(_closed, bases) if c is not None)
     yield from of_one_root(terms)
@@ -242,6 +282,11 @@ def _clashes(terms: Iterable[tuple[Monomial, Fraction]], labels: Mapping[Node, N
     everywhere = groups.pop(UNIT, []) if len(groups) > 1 else []
     found = [signs + everywhere for signs in groups.values()]
     return sum(len(signs) > 1 and (0 in signs or len(set(signs)) > 1) for signs in found)
+
+
+def clashes_of(terms: Polynomial) -> int:
+    """Whether terms of both signs, or of no known sign, stand in a sum."""
+    return _clashes(terms.items(), {})
 
 
 def _mark(monomial: Monomial, labels: Mapping[Node, Node]) -> Monomial:
@@ -295,7 +340,8 @@ def of_one_sign(node: Node) -> Node | None:
     labels = {part: ONE - part for part in parts_of(terms) if is_label(part)}
     if not _clashes(_as_it_stands(node), labels):
         return None
-    return _best(node, terms, labels)
+    found = _best(node, terms, labels) if len(walk(node)) <= MOST_NODES else None
+    return found if found is not None and len(walk(found)) <= len(walk(node)) + MOST_GROWTH else None
 
 
 def _best(node: Node, terms: Polynomial, labels: Mapping[Node, Node]) -> Node | None:

@@ -169,6 +169,6 @@ def _with_code(loss: Loss, fact: Fact[Any]) -> Fact[Any]:
     if written is None:
         head = "" if "loss =" in code else f"import lossmith as ls\n{made}\n"
         return replace(fact, counterexample=head + code)
-    if not (loss.definition.reweighting or loss.definition.ignored):
+    if not (loss.definition.row_weights or loss.definition.ignored):
         code = code[: written.start()] + made + code[written.end() :]
     return replace(fact, counterexample=code)

@@ -70,10 +70,19 @@ def power(base: Node, exponent: Node) -> Node:
 
 
 def softmax_slope(x: Node) -> Node:
-    """p (1 - p) with one division."""
+    """p (1 - p) with one division, and without the roundings of the two sums with 1."""
     e, first, rest = _row(x)
-    total = ONE + rest
-    return (e * make("where", first, rest, ONE + (rest - e))) / (total * total)
+    total, lost = _one_and(rest)
+    others, lost_of_others = _one_and(rest - e)
+    found = (e * make("where", first, rest, others)) / (total * total)
+    return found + found * (make("where", first, ZERO, lost_of_others / others) - (lost / total + lost / total))
+
+
+def _one_and(a: Node) -> tuple[Node, Node]:
+    """1 + a, and what rounding takes from it (Knuth 1969)."""
+    total = ONE + a
+    back = total - ONE
+    return total, (ONE - (total - back)) + (a - back)
 
 
 def softmax_focal(x: Node, b: Node) -> Node:

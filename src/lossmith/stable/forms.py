@@ -233,6 +233,8 @@ def _vanishing_product(a: Node, b: Node) -> Node:
 
 def _log_ratio(a: Node, b: Node) -> Node:
     """Near 1 by the excess, else of the quotient, unless that leaves the range."""
+    if b is ONE and a.op == "negative" and a.args[0].op == "expm1":
+        return _log(a)
     excess, quotient = (a - b) / b, a / b
     inside = make("logical_and", quotient > SMALLEST, quotient < INFINITE)
     far = _where(inside, make("log", quotient), make("log", a) - make("log", b))

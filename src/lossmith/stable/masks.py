@@ -1,7 +1,7 @@
-"""What a row's labels rule out: a term that is 0 for them stays 0, whatever stands beside it.
+"""What a choice rules out: a term that is 0 stays 0, whatever stands beside it.
 
 Comes in: a node of a derivative. Goes out: an equal node with the choice outside, so that what is infinite or no number in
-the branch that is not taken meets no 0; or None. The condition looks at the labels of its own row only.
+the branch that is not taken meets no 0; or None. Sums over classes let through what looks at the labels of the row only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from lossmith.formula.node import Node, is_number, make, symbol_of, walk
 
-UNBOUNDED: Final = frozenset({"divide", "safe_divide", "log", "log_ratio"})
+UNBOUNDED: Final = frozenset({"divide", "safe_divide", "log", "log_ratio", "exp", "scaled_exp"})
 WITHIN_ROWS: Final = frozenset({"class_sum", "class_others"})
 
 
@@ -32,10 +32,12 @@ def mask_of_product(node: Node) -> Node | None:
         return None
     for at, choice in enumerate(node.args):
         other = node.args[1 - at]
-        if choice.op != "where" or not _is_of_row(choice.args[0]) or not any(n.op in UNBOUNDED for n in walk(other)):
+        if choice.op != "where" or not any(n.op in UNBOUNDED for n in walk(other)):
             continue
         if sum(is_number(a, 0.0) for a in choice.args[1:]) == 1:
-            return make("where", choice.args[0], *(a if is_number(a, 0.0) else _times(node, at, a) for a in choice.args[1:]))
+            return make(
+                "where", choice.args[0], *(a if is_number(a, 0.0) else _times(node, at, a) for a in choice.args[1:])
+            )
     return None
 
 

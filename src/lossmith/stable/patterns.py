@@ -19,8 +19,10 @@ D: Final = wildcard("D")
 ZERO: Final = constant(0.0)
 ONE: Final = constant(1.0)
 TWO: Final = constant(2.0)
+HALF: Final = constant(0.5)
 HUGE: Final = constant(2.0**500)
 TINIEST: Final = constant(2.0**-500)
+FAR: Final = constant(-700.0)  # e**-700 is a number with all its digits, e**-746 is 0
 NEAR: Final = constant(16.0)  # a root at a raw prediction this large is four terms wide: no digit is lost beside it
 
 
@@ -96,6 +98,54 @@ def _share_of_others(node: Node) -> Node | None:
     return _where(first, rest, top * make("safe_divide", p, surest(c)) + rest)
 
 
+def _others_alone(z: Node) -> tuple[Node, Node, Node]:
+    """How far the second class lies below the first, the exponentials of the others relative to it, and their sum."""
+    first, lowest = make("class_first_max", z), -make("class_max", -z)
+    second = make("class_max", _where(first, lowest, z))
+    others = _where(first, ZERO, make("exp", z - second))
+    return second - make("class_max", z), others, make("class_sum", others)
+
+
+def _log_of_complement(node: Node) -> Node | None:
+    """log(1 - p) of the surest class by the second one, where 1 - p underflows."""
+    if node.op not in ("log", "xlogy") or node.args[-1].op != "softmax_complement":
+        return None
+    z = node.args[-1].args[0]
+    gap, _, total = _others_alone(z)
+    far = make("logical_and", make("class_first_max", z), gap < FAR)
+    near = _where(make("softmax", z) < HALF, make("log1p", -make("softmax", z)), make("log_ratio", node.args[-1], ONE))
+    found = _where(far, gap + make("log1p", total - ONE), near)
+    return found if node.op == "log" else make("vanishing_product", node.args[0], found)
+
+
+def _share_beside_surest(node: Node) -> Node | None:
+    """p_j times the sum over the other classes of x_k / c_k, c = 1 - p: beside the surest class p_j / c is a share of the others.
+
+    Both p_j and c may underflow; what they are relative to the second class does not.
+    """
+    if node.op not in ("multiply", "vanishing_product") or node.args[1].op != "class_others":
+        return None
+    p, spread = node.args[0], node.args[1].args[0]
+    if p.op != "softmax":
+        return None
+    z, c = p.args[0], make("softmax_complement", p.args[0])
+    if spread.op in ("add", "subtract") and any(_is_over(a, c) for a in spread.args):
+        return make(spread.op, *(make("vanishing_product", p, make("class_others", a)) for a in spread.args))
+    if spread.op == "negative" and _is_over(spread.args[0], c):
+        return -make("vanishing_product", p, make("class_others", spread.args[0]))
+    if not _is_over(spread, c):
+        return None
+    first, (_, others, total) = make("class_first_max", z), _others_alone(z)
+    top = make("class_sum", _where(first, spread.args[0], ZERO))
+    rest = make("vanishing_product", p, make("class_others", _where(first, ZERO, spread)))
+    return _where(first, rest, top * (others / total) + rest)
+
+
+def _is_over(node: Node, c: Node) -> bool:
+    """x / c, for an x without 1 / c."""
+    return node.op == "safe_divide" and node.args[1] is c and not any(n.op == "safe_divide" for n in walk(node.args[0]))
+
+
 def _factors(node: Node) -> list[Node]:
     if node.op in ("multiply", "vanishing_product", "negative"):
         return [f for a in node.args for f in _factors(a)]
@@ -107,6 +157,7 @@ PATTERNS: Final[tuple[Rule, ...]] = (
          "p - (1 - p) is a false 0 near p = 1/2"),
     Rule("cancellation_between_shares", _sigmoid(-A) - _sigmoid(A), -make("tanh", A / TWO),
          "p - (1 - p) is a false 0 near p = 1/2"),
+    Rule("cancellation_in_cosh_minus_one", make("cosh", A) - ONE, TWO * make("sinh", A / TWO) ** TWO, "cosh(a) - 1 is a false 0"),
     Rule("rounding_in_a_bell", make("exp", _TWICE_LOG_COSH), _TANH_SLOPE, "log(cosh(a)) rounds, and exp magnifies that"),
     Rule("rounding_in_a_bell", make("scaled_exp", B, _TWICE_LOG_COSH), B * _TANH_SLOPE,
          "log(cosh(a)) rounds, and exp magnifies that"),
@@ -152,6 +203,8 @@ PROCEDURES: Final = (
     Procedure(
         "rounding_of_a_part", in_two_words, "sums over the examples are rounded, and once more where they are added"
     ),
+    Procedure("underflow_in_a_logarithm", _log_of_complement, "1 - p underflows where its logarithm does not"),
+    Procedure("underflow_of_a_share", _share_beside_surest, "p_j and 1 - p underflow where their quotient does not"),
     Procedure("overflow_of_a_share", _share_of_others, "1 / c**2 is infinite where p**2 / c**2 is not"),
 )
 

@@ -12,7 +12,9 @@ from lossmith.formula.lift import LIFT
 from lossmith.formula.node import Node, constant, is_number, make, make_from, number_of, symbol_of, walk
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
 from lossmith.stable.masks import mask_of_classes, mask_of_product
+from lossmith.stable.powers import powers_met
 from lossmith.stable.ratios import left_of_common, left_of_one, merged_mixture
+from lossmith.stable.shared_factors import label_taken_back, shares_apart
 
 A: Final = wildcard("A")
 B: Final = wildcard("B")
@@ -137,6 +139,18 @@ def _taken_back(node: Node) -> Node | None:
     return make(node.op, product.args[0], b)
 
 
+def _taken_in(node: Node) -> Node | None:
+    """(b / c - a) c as b - a c for the complement c of a softmax, which is 0 only by underflow."""
+    if node.op != "multiply":
+        return None
+    for total, c in (node.args, node.args[::-1]):
+        over = [a.op == "safe_divide" and a.args[1] is c for a in total.args]
+        if c.op == "softmax_complement" and total.op in ("add", "subtract") and any(over):
+            parts = (a.args[0] if is_over else a * c for a, is_over in zip(total.args, over, strict=True))
+            return make(total.op, *parts)
+    return None
+
+
 def _quotients(node: Node) -> Node | None:
     """(a / c) (c / b) as a / b for a number c: where c is minute the first factor overflows what it is multiplied with."""
     if node.op != "multiply":
@@ -194,7 +208,15 @@ STABLE: Final[tuple[Rule | Procedure, ...]] = (
         "cancellation_beside_a_power", _one_power, "b (1+a)**(b-1) / (1+a)... - (1+a)**(b-1) cancels for b near 1"
     ),
     Procedure("overflow_of_a_quotient", _quotients, "a / c overflows for a minute c, where c / b takes it back"),
+    Procedure("overflow_of_a_quotient", _taken_in, "b / c overflows for a minute c, where a factor c takes it back"),
     Procedure("overflow_of_a_quotient", _taken_back, "b / c overflows for a minute c, where a c takes it back"),
+    Procedure(
+        "cancellation_beside_a_power", powers_met, "(1 + x)**b less x (1 + x)**(b - 1) has few digits left for large x"
+    ),
+    Procedure(
+        "cancellation_between_shares", shares_apart, "p - (1 - p) is a false 0 near p = 1/2, times what both share"
+    ),
+    Procedure("underflow_of_a_quotient", label_taken_back, "a / y underflows where its product with y does not"),
     Procedure("masked_sum", mask_of_classes, "a row whose labels rule a term out rules it out for all classes"),
     Procedure("masked_product", mask_of_product, "0 times what is infinite in the branch that is not taken"),
     Procedure(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import lossmith
 from lossmith.calculus.evidence import Fact
-from lossmith.calculus.properties.bending import convex, strictly_convex, strongly_convex
+from lossmith.calculus.properties.bending import convex, strict_everywhere, strictly_convex, strongly_convex
 from lossmith.calculus.properties.levels import bounded_below, differentiable, symmetric
 from lossmith.calculus.properties.steepness import lipschitz, robust, smoothness
 from lossmith.loss import Loss
@@ -239,3 +239,76 @@ def test_facts_of_a_combination_come_from_its_formula() -> None:
     mixed = (0.25 * lossmith.get("mse") + 2 * lossmith.get("mae")).definition
     assert (strongly_convex(mixed).value, smoothness(mixed).value, differentiable(mixed).value) == (0.5, INF, 0)
     assert convex((lossmith.get("mse") * -1).definition).value is False
+
+
+def test_a_softmax_does_not_see_one_number_added_to_all_classes() -> None:
+    for name in ("cross_entropy", "label_smoothed_cross_entropy"):
+        fact = lossmith.facts(name).strictly_convex
+        assert (fact.value, fact.evidence) == (False, "refuted")
+        assert fact.counterexample is not None
+        exec(fact.counterexample, {})
+        assert strictly_convex(of(name)).value
+    assert strict_everywhere(of("mse")).evidence == "proved"
+
+
+def test_losses_of_shares_are_level_between_classes_that_the_target_does_not_name() -> None:
+    known = lossmith.facts("kl_divergence")
+    for fact in (known.strictly_convex, known.strongly_convex, known.smoothness):
+        assert fact.evidence == "refuted" and fact.counterexample is not None
+        exec(fact.counterexample, {})
+    assert known.smoothness.value == INF
+
+
+def test_cross_entropy_has_its_constants_for_any_number_of_classes() -> None:
+    # the gradient p - y is longest between two corners of the simplex; diag p - p p' has the eigenvalue 1/2 at most
+    assert (lipschitz(of("ce")).value, lipschitz(of("ce")).evidence) == (math.sqrt(2), "proved")
+    assert (smoothness(of("ce")).value, smoothness(of("ce")).evidence) == (0.5, "proved")
+    assert smoothness(of("label_smoothed_cross_entropy")).value == pytest.approx(0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-8, 1e7, 1e8, 1e12])
+def test_a_large_constant_is_not_called_infinite(factor: float) -> None:
+    scaled = parsed(f"{factor!r} * (y - z)**2")
+    assert smoothness(scaled).value == pytest.approx(2 * factor, rel=1e-9)
+    assert lipschitz(scaled).value == INF
+
+
+def test_gradients_that_grow_with_the_target_have_no_constant() -> None:
+    for definition in (
+        of("negative_binomial"),
+        parsed("y * z"),
+        parsed("p - y*log(p)", target="count", link="softplus"),
+    ):
+        assert (lipschitz(definition).value, robust(definition).value.kind) == (INF, "none")
+
+
+def test_class_weights_count_in_the_constants() -> None:
+    known = lossmith.facts("bce.reweight([1, 20])")
+    assert (known.lipschitz.value, known.smoothness.value, known.symmetric.value) == (20.0, 5.0, False)
+    for _, fact in known:
+        if fact.counterexample is not None:
+            exec(fact.counterexample, {})
+
+
+@pytest.mark.parametrize("text", ['bce.reweight(by="cost")', 'bce.mask("seen")'])
+def test_counterexamples_pass_the_columns_that_they_declare(text: str) -> None:
+    program = lossmith.facts(text).strongly_convex.counterexample
+    assert program is not None
+    exec(program, {})
+
+
+def test_a_floor_that_is_reached_is_not_called_approached() -> None:
+    assert bounded_below(special("hinge")).note.startswith("reached")
+    assert bounded_below(special("zero_one")).note.startswith("reached")
+    assert bounded_below(of("brier")).note.endswith("never reached")
+
+
+def test_no_constant_is_given_where_floats_end_while_it_grows() -> None:
+    probit = parsed("-y*log(p) - (1 - y)*log(1 - p)", target="binary", link="probit")
+    assert lipschitz(probit).evidence == "open"
+
+
+def test_far_errors_of_a_loss_with_a_ceiling() -> None:
+    ramp = parsed("minimum(1, maximum(0, 1 - (2*y - 1)*z))", target="binary")
+    assert robust(ramp).value.kind == "redescending"
+    assert robust(special("zero_one")).evidence == "open"

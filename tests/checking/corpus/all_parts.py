@@ -20,7 +20,7 @@ PARTS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "libraries": (("correct", "FAULTY_LIBRARIES"), ("correct_peers", "FAULTY_LIBRARIES")),
 }
 """Part: (file, table) of it."""
-PEERS: Final[Mapping[str, tuple[str, ...]]] = {"torch": ("torch",), "jax": ("jax",), "optax": ("jax", "optax")}
+PEERS: Final[Mapping[str, tuple[str, ...]]] = {"torch": ("torch",), "jax": ("jax", "optax"), "optax": ("jax", "optax")}
 """What must be installed for the samples of a source."""
 
 

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.checking.corpus.record import BINARY, CLASSES, FOCAL, FOCAL_ALPHA, SQUARED, UNDER_COSTS, loss, rows
+from tests.checking.corpus.record import (
+    BINARY,
+    CLASSES,
+    COUNTS,
+    FOCAL,
+    FOCAL_ALPHA,
+    HINGE,
+    SQUARED,
+    UNDER_COSTS,
+    loss,
+    rows,
+)
 
 
 def sigmoid(z):
@@ -90,8 +101,8 @@ def focal_modulator_swapped(y, p, gamma=2.0):
     return np.mean(-(pt**gamma) * np.log(pt + 1e-12))
 
 
-def hinge_without_signs(y, z):
-    return np.mean(np.maximum(0, 1 - y * z))
+def hinge_without_margin(y, z):
+    return np.mean(np.maximum(0, -(2 * y - 1) * z))
 
 
 # numbers -----------------------------------------------------------------------------------------------------------
@@ -181,12 +192,12 @@ def tweedie_sign(y, z, rho=1.5):
     return np.mean(a + b)
 
 
-def negative_binomial_without_k(y, z, k=1.0):
+def negative_binomial_shares_swapped(y, z, k=1.0):
     from scipy.special import gammaln
 
     mu = np.exp(z)
-    log_p = gammaln(y + 1 / k) - gammaln(y + 1) - gammaln(1 / k)
-    return np.mean(-(log_p + y * np.log(mu / (mu + k)) - k * np.log(mu + 1)) + mu * 0.01)
+    log_choices = gammaln(y + k) - gammaln(y + 1) - gammaln(k)
+    return -np.mean(log_choices + y * np.log(k / (mu + k)) + k * np.log(mu / (mu + k)))
 
 
 # classes -----------------------------------------------------------------------------------------------------------
@@ -265,14 +276,13 @@ def weighted_mse_sorted(y, p, sample_weight=None):
     return np.average(((y - p) ** 2)[order], weights=sample_weight)
 
 
-def weighted_mse_by_rows(y, p, sample_weight=None):
+def weighted_mse_mean_by_sum(y, p, sample_weight=None):
     w = np.ones(len(y)) if sample_weight is None else sample_weight
-    return np.sum(w * (y - p) ** 2) / len(y)
+    return np.mean(w * (y - p) ** 2) / np.sum(w)
 
 
 P, RAW = {"takes": "probability"}, {"takes": "raw"}
 OVERLAP = {"kind": "binary", "takes": "probability"}
-COUNTS = {"kind": "count", "reference": "poisson"}
 
 MUTANTS = rows(
     ("log loss, p and 1 - p swapped", log_loss_swapped, "probability_swapped|classes_swapped", BINARY | P),
@@ -291,8 +301,7 @@ MUTANTS = rows(
      {"kind": "binary", "reference": FOCAL_ALPHA} | P),
     ("focal, modulator swapped", focal_modulator_swapped, "probability_swapped|value_wrong",
      {"kind": "binary", "reference": FOCAL} | P),
-    ("hinge for 0 and 1", hinge_without_signs, "value_wrong",
-     {"kind": "binary", "reference": "maximum(0, 1 - (2 * y - 1) * z)"} | RAW),
+    ("hinge without its margin", hinge_without_margin, "value_wrong", {"kind": "binary", "reference": HINGE} | RAW),
     ("half the squared error", mse_half, "value_factor", SQUARED),
     ("squared error by n - 1", mse_n_minus_one, "denominator", SQUARED),
     ("squared error, a column against a row", mse_column, "broadcasting", SQUARED),
@@ -316,7 +325,7 @@ MUTANTS = rows(
     ("gamma, y and mean swapped", gamma_inverted, "arguments_swapped|value_wrong",
      {"kind": "positive", "reference": "gamma"} | P),
     ("Tweedie, a sign", tweedie_sign, "value_wrong", {"kind": "nonnegative", "reference": "tweedie"} | RAW),
-    ("negative binomial, wrong term", negative_binomial_without_k, "value_wrong",
+    ("negative binomial, shares swapped", negative_binomial_shares_swapped, "value_wrong|probability_swapped",
      {"kind": "count", "reference": "negative_binomial"} | RAW),
     ("cross entropy, exp without shift", cross_entropy_unshifted, "overflow_region|nan_region",
      {"kind": "class"} | RAW),
@@ -338,6 +347,6 @@ MUTANTS = rows(
     ("weights not used", weighted_mse_ignored, "weights_ignored", SQUARED),
     ("weights used twice", weighted_mse_twice, "weights_twice", SQUARED),
     ("weights in another order", weighted_mse_sorted, "weights_misplaced", SQUARED),
-    ("weighted sum by the number of rows", weighted_mse_by_rows, "denominator", SQUARED),
+    ("weighted mean by the sum of weights", weighted_mse_mean_by_sum, "denominator", SQUARED),
     source="numpy",
 )  # fmt: skip

@@ -58,15 +58,24 @@ def written(text: str, **declaration: Any) -> Callable[[], Any]:
 
 
 def rows(*samples: tuple[str, Callable[..., Any], str, dict[str, Any]], source: str) -> tuple[Sample, ...]:
-    """Rows (name, function, codes with | between, what is said) as samples of one source."""
+    """Rows (name, function, codes with | between or "", what is said) as samples of one source."""
     return tuple(
-        Sample(name, lambda thing=thing: thing, frozenset(codes.split("|")), source=source, **said)
+        Sample(name, lambda thing=thing: thing, frozenset(filter(None, codes.split("|"))), source=source, **said)
         for name, thing, codes, said in samples
+    )
+
+
+def made(*samples: tuple[str, Callable[[], Any], str, dict[str, Any]], source: str) -> tuple[Sample, ...]:
+    """Rows (name, what makes it, codes with | between or "", what is said) as samples of one source."""
+    return tuple(
+        Sample(name, make, frozenset(filter(None, codes.split("|"))), source=source, **said)
+        for name, make, codes, said in samples
     )
 
 
 BINARY: dict[str, Any] = {"kind": "binary", "reference": "binary_cross_entropy"}
 CLASSES: dict[str, Any] = {"kind": "class", "reference": "cross_entropy"}
+COUNTS: dict[str, Any] = {"kind": "count", "reference": "poisson"}
 SQUARED: dict[str, Any] = {"kind": "real", "reference": "squared_error"}
 FOCAL = loss("focal", gamma=2.0)
 FOCAL_ALPHA = loss("focal", gamma=2.0, alpha=0.25)

@@ -1,4 +1,4 @@
-"""Losses as anyone would hand them over, for the tests: NumPy pairs, booster objectives, autograd functions."""
+"""Losses as anyone would hand them over, for the tests: NumPy pairs, booster objectives."""
 
 from __future__ import annotations
 
@@ -48,21 +48,6 @@ def booster(
 
     gives = frozenset({"gradient", "hessian"})
     return Subject("f", form, kind, "raw", call, gives, dtypes=dtypes, curvature=True, **more)
-
-
-def autograd(function: Callable[..., Any], kind: str = "real", *, takes: str = "raw", **more: Any) -> Subject:
-    """A PyTorch function of (prediction, target), differentiated by PyTorch, in float32."""
-    import torch
-
-    def call(y: Array, z: Array, weight: Array | None) -> Answer:
-        raw = torch.tensor(z, requires_grad=True)
-        value = function(raw, torch.tensor(y))
-        value.sum().backward()
-        gradient = np.zeros_like(z) if raw.grad is None else raw.grad.numpy()
-        return Answer(value=value.detach().numpy(), gradient=gradient)
-
-    gives = frozenset({"value", "gradient"})
-    return Subject("f", "torch", kind, takes, call, gives, dtypes=("float32",), **more)  # type: ignore[arg-type]
 
 
 def sigmoid(z: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import lossmith as ls
 from lossmith.checking.derivatives import look, recognise
 from lossmith.checking.subject import Answer, Array, Subject
-from tests.checking.derivatives.subjects import autograd, booster, numpy_pair, sigmoid, softmax
+from tests.checking.derivatives.subjects import booster, numpy_pair, sigmoid, softmax
 
 LOSSES = {
     "squared_error": {}, "half_squared_error": {}, "absolute_error": {}, "log_cosh": {}, "poisson": {}, "gamma": {},
@@ -28,6 +29,21 @@ LOSSES = {
     "dice": {"smooth": (0.0, 3.0)}, "log_normal": {"sigma": (0.3, 3.0)},
 }  # fmt: skip
 """Losses and the ranges of their parameters."""
+
+
+def autograd(function: Callable[..., Any], kind: str = "real", *, takes: str = "raw", **more: Any) -> Subject:
+    """A PyTorch function of (prediction, target), differentiated by PyTorch, in float32."""
+    import torch
+
+    def call(y: Array, z: Array, weight: Array | None) -> Answer:
+        raw = torch.tensor(z, requires_grad=True)
+        value = function(raw, torch.tensor(y))
+        value.sum().backward()
+        gradient = np.zeros_like(z) if raw.grad is None else raw.grad.numpy()
+        return Answer(value=value.detach().numpy(), gradient=gradient)
+
+    gives = frozenset({"value", "gradient"})
+    return Subject("f", "torch", kind, takes, call, gives, dtypes=("float32",), **more)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=64)
@@ -113,8 +129,10 @@ def test_objectives_as_libraries_have_them_pass(name: str, dtype: str) -> None:
     assert faults(replace(OBJECTIVES[name], dtypes=(dtype,))) == []
 
 
+@pytest.mark.peers("torch")
 def test_criteria_of_pytorch_pass() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     F = torch.nn.functional
     weight = torch.tensor([1.0, 2.0, 0.5])
     classes: dict[str, Any] = {"kind": "class", "classes": 3, "target": "index"}
@@ -136,8 +154,10 @@ def test_criteria_of_pytorch_pass() -> None:
         assert faults(subject) == []
 
 
+@pytest.mark.peers("torch")
 def test_a_term_that_is_detached_in_pytorch_is_named() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     F = torch.nn.functional
 
     def focal(z: Any, y: Any) -> Any:

@@ -193,8 +193,14 @@ PLANTED = {
     "no sigmoid in a booster": Planted(
         "logits_taken_for_probabilities", booster(lambda y, z: (z - y, z * (1 - z)), "binary"), LOG
     ),
-    "level on the other side": Planted(
+    "sides exchanged": Planted(
         "arguments_swapped",
+        numpy_pair(lambda y, z: np.mean(np.exp(y - z) - (y - z) - 1)),
+        numpy_pair(lambda y, z: np.mean(np.exp(z - y) - (z - y) - 1)),
+        ls.parse("exp(z - y) - (z - y) - 1", target="real"),
+    ),
+    "level on the other side": Planted(
+        "alpha_swapped",
         numpy_pair(lambda y, z: np.mean(np.maximum(0.9 * (z - y), 0.1 * (y - z)))),
         numpy_pair(lambda y, z: np.mean(np.maximum(0.9 * (y - z), 0.1 * (z - y)))),
         ls.get("quantile", level=0.9),

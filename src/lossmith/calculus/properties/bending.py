@@ -159,6 +159,19 @@ def strictly_convex(definition: Definition, parameters: Mapping[str, float] | No
     return _strict_as_seen(study)
 
 
+def strict_everywhere(definition: Definition, parameters: Mapping[str, float] | None = None) -> Fact[bool]:
+    """As `strictly_convex`, along every direction: scores of classes that all move by one number change nothing.
+
+    >>> import lossmith as ls
+    >>> [strict_everywhere(ls.get(name).definition).value for name in ("mse", "cross_entropy")]
+    [True, False]
+    """
+    study = studied(definition, parameters)
+    if isinstance(study, str) or not study.of_classes:
+        return strictly_convex(definition, parameters)
+    return rows.strict_everywhere(study)
+
+
 def _is_strict(case: Case) -> bool:
     bend = bend_sign(case)
     return bend is not None and bend.positive

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -140,6 +140,7 @@ def _studied(definition: Definition, values: tuple[tuple[str, float], ...]) -> S
     body = body_of(definition, dict(values))
     if isinstance(body, str):
         return body
+    body = _weighed(body, definition)
     columns = {leaf for leaf in symbols(body.node, role="column") if repr(leaf) != "log_prior"}
     numbers = {leaf: constant(v) for leaf, v in body.fixed.items() if leaf not in columns}
     plain = substitute(body.node, numbers)
@@ -147,6 +148,18 @@ def _studied(definition: Definition, values: tuple[tuple[str, float], ...]) -> S
     if study.of_classes:
         return study
     return Study(definition, body, plain, tuple(_cases(body, folded(plain))))
+
+
+def _weighed(body: Body, definition: Definition) -> Body:
+    """The loss of a yes-or-no example times the weight of its class, where classes have said weights."""
+    weights = {0: 1.0, 1: 1.0}
+    for row in definition.reweighting:
+        for k, weight in row.classes or ():
+            weights[k] = weights.get(k, 1.0) * weight
+    if body.kind != "binary" or weights[0] == weights[1] == 1.0:
+        return body
+    factor = make("where", make("equal", body.target, ONE), constant(weights[1]), constant(weights[0]))
+    return replace(body, node=factor * body.node)
 
 
 def studied(definition: Definition, parameters: Mapping[str, float] | None = None) -> Study | str:

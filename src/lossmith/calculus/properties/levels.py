@@ -63,7 +63,11 @@ def _smoothness_of(study: Study, case: Case) -> Fact[float]:
             if gap != 0:
                 return _ends(study, y, found.at[k], order, gap, exact)
         forms.append(folded(tangent(forms[-1], {case.raw: ONE})))
-    return Fact(math.inf, "sampled", len(found.at) * HIGHEST, "no derivative was seen to jump")
+    if exact:  # no corner is left, or none whose derivatives jump
+        known = not found.at
+        note = "no corner in the formula at these numbers" if known else "no derivative was seen to jump"
+        return Fact(math.inf, "proved" if known else "sampled", 0 if known else len(found.at) * HIGHEST, note)
+    return Fact(math.inf, "sampled", max(1, len(found.at)) * HIGHEST, "no derivative was seen to jump")
 
 
 _DERIVATIVES: Final = ("value", "slope", "second derivative", "third derivative")
@@ -153,8 +157,16 @@ def _where(study: Study, y: float, z: float) -> str:
     if abs(z) >= 25:
         side = "infinity" if z > 0 else "minus infinity"
         side = "the side of the outcome" if study.body.kind in ("binary", "fraction") else side
+        if _is_reached(study, y, z):
+            return f"reached where the raw prediction is far on {side}"
         return f"approached as the raw prediction goes far to {side}, never reached"
     return f"least at {place(study, y, z)} among what was seen"
+
+
+def _is_reached(study: Study, y: float, z: float) -> bool:
+    """Whether the loss is level on this side already near by, where nothing has underflowed yet."""
+    here, best = study.at(study.body.node, y, np.array([math.copysign(8.0, z), z]))
+    return bool(here == best)
 
 
 def _right_raw(study: Study, y: float) -> float | None:

@@ -5,6 +5,7 @@ Comes in: a study. Goes out: facts. Rows of three classes are looked at; a proof
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -94,6 +95,28 @@ def strictly_convex(study: Study) -> Fact[bool]:
     return replace(found, counterexample=_level(study)) if found.evidence == "refuted" else found
 
 
+def strict_everywhere(study: Study) -> Fact[bool]:
+    """Along every direction there is: scores of classes to which one number is added leave a softmax as it was."""
+    known = strictly_convex(study)
+    if not known.value:
+        return known
+    text = _level(study) if study.body.given else None
+    if text is not None:
+        return Fact(False, "refuted", 1, "no bend between two classes that the target does not name", text)
+    target, row = _targets(study)[0], np.array(ROWS[1])
+    values: Any = [] if study.body.given else _values(study, study.body.node, np.array([target] * 3), _lifted(row))
+    ends = [float(v) for v in np.sum(values, axis=-1)] if len(values) else []
+    if len(ends) != 3 or max(ends) - min(ends) > 1e-12 * max(1.0, *map(abs, ends)):
+        return known
+    note = "adding one number to all classes changes nothing; along any other direction it bends upwards"
+    return Fact(False, "refuted", 1, note, witnesses.row_level(study, target.tolist(), row.tolist()))
+
+
+def _lifted(row: Floats) -> Floats:
+    """A row, and the same with one number added to all classes."""
+    return np.array([row, row + 1.0, row + 2.0])
+
+
 def _level(study: Study) -> str | None:
     """Two rows between which the slope does not rise at all."""
     step = np.array([1.0, -1.0, 0.0]) / 64
@@ -113,6 +136,9 @@ def strongly_convex(study: Study) -> Fact[float | None]:
     known = convex(study)
     if not known.value:
         return Fact(None, "refuted", 1, known.note, known.counterexample)
+    strict = strict_everywhere(study)
+    if study.body.given and strict.evidence == "refuted":
+        return Fact(None, "refuted", 1, strict.note, strict.counterexample)
     rows = np.array(SHARES) if study.body.given else np.array([(40.0, 0.0, 0.0), (0.0, 60.0, 0.0)])
     target = _targets(study)[0]
     direction = np.array([1.0, -1.0, 0.0]) * 1e-3
@@ -140,13 +166,55 @@ def steepest(study: Study) -> Fact[float]:
         ])  # fmt: skip
         if size > 1e6:
             return Fact(float("inf"), "refuted", 1, "the gradient grows without bound as a share nears 0", text)
-    return Fact(float(np.nanmax(sizes)), "sampled", len(sizes), "length of the gradient of a row")
+        return Fact(float(np.nanmax(sizes)), "sampled", len(sizes), "length of the gradient of a row")
+    if _is_cross_entropy(study):
+        return Fact(math.sqrt(2.0), "proved", note="for any number of classes")
+    rows = _grid()
+    found = [_values(study, study.body.slope, np.broadcast_to(t, rows.shape), rows) for t in _targets(study)]
+    seen = np.sqrt((np.concatenate(found) ** 2).sum(axis=1))
+    return Fact(float(np.nanmax(seen)), "sampled", seen.size, "three classes, length of the gradient of a row")
 
 
 def most_bent(study: Study) -> Fact[float]:
-    """The largest rise of the gradient along a direction of length 1 that was seen."""
-    targets, a, b = _stacked(study)
-    step = (b - a) / np.sqrt(((b - a) ** 2).sum(axis=1, keepdims=True)) * 1e-4
-    first, second = (_values(study, study.body.slope, targets, r) for r in (a, a + step))
-    sizes = np.sqrt(((second - first) ** 2).sum(axis=1)) / 1e-4
-    return Fact(float(np.nanmax(sizes)), "sampled", len(sizes), "along a direction of length 1")
+    """The largest rise of the gradient along a direction of length 1: of a mixture of minus log_softmax, 1/2.
+
+    That is the largest eigenvalue of diag p - p p', for any number of classes; others are looked at on a grid.
+    """
+    if _is_cross_entropy(study):
+        return Fact(0.5, "proved", note="for any number of classes")
+    if study.body.given:
+        steep = steepest(study)
+        if math.isinf(steep.value):  # a bounded slope of the gradient bounds the gradient on shares
+            return Fact(math.inf, "refuted", 1, steep.note, steep.counterexample)
+        rows = np.array(SHARES)
+    else:
+        rows = _grid()
+    found = [_stiffness(study, target, rows) for target in _targets(study)]
+    seen = np.concatenate(found)
+    return Fact(float(np.nanmax(seen)), "sampled", seen.size, "three classes, along a direction of length 1")
+
+
+def _stiffness(study: Study, target: Floats, rows: Floats) -> Floats:
+    """The largest singular value of the second derivatives of each row, by central differences."""
+    width, targets = 2.0**-17, np.broadcast_to(target, rows.shape)
+    columns = []
+    for axis in np.eye(3) * width:
+        ahead, behind = (_values(study, study.body.slope, targets, rows + s * axis) for s in (1, -1))
+        columns.append((ahead - behind) / (2 * width))
+    hessians = np.stack(columns, axis=-1)
+    hessians = hessians[np.isfinite(hessians).all(axis=(1, 2))]
+    return np.asarray(np.linalg.norm(hessians, ord=2, axis=(1, 2)))
+
+
+def _grid() -> Floats:
+    """Raw predictions of three classes: the first two all over, the third low, level and high."""
+    line = np.sinh(np.linspace(-4.4, 4.4, 89))
+    return np.array(list(product(line, line, (-40.0, 0.0, 40.0))))
+
+
+def _is_cross_entropy(study: Study) -> bool:
+    """Whether the loss of a row is minus log_softmax of the true class: shares that add up to 1, and no more."""
+    node, kind = folded(study.plain), study.body.kind
+    if not is_strictly_convex(node, study.body.raw, kind) or study.body.given or node.op != "negative":
+        return False
+    return study.body.target in node.args[0].args[0].args

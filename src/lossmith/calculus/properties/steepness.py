@@ -7,9 +7,10 @@ All are per row of weight 1, in the raw prediction. A constant that does not exi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Final, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.properties import rows, witnesses
 from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, place
-from lossmith.calculus.properties.cases import Case, Study, studied
+from lossmith.calculus.properties.cases import Case, Floats, Study, studied
 from lossmith.calculus.properties.extremes import FAR, Extremes, extremes
 from lossmith.calculus.properties.simplest import simplest
 from lossmith.calculus.properties.tails import tail
@@ -27,6 +28,8 @@ from lossmith.formula.node import Node, constant, substitute
 
 LIMIT: Final = 1e6  # what is passed where no constant exists
 STEP: Final = 2.0**-30
+GROWTH: Final = 13  # values at the end of a way that are looked at: a factor of 1000 in distance
+JUMPS: Final = "the loss jumps"
 MOVING: Final = "corners that move with other numbers"
 LOOSE: Final = 1e-4  # a proved bound that is further than this from what was seen is told as a bound
 
@@ -105,7 +108,7 @@ def _jump_of(study: Study, root: Node, form: Callable[[Case], Node], *, of_gradi
             if gap == 0 or math.isnan(gap) or abs(gap) < 4 * LIMIT * step:
                 continue
             y = _target(study, case)
-            note = f"the {what} jumps by {gap:.4g} at {place(study, y, z)}"
+            note = f"{JUMPS if what == 'loss' else 'the gradient jumps'} by {gap:.4g} at {place(study, y, z)}"
             text = witnesses.jumps(study, y, z - step, z + step, LIMIT / 4, of_gradient=of_gradient)
             return Fact(math.inf, "refuted", 1, note, text)
     return None
@@ -116,18 +119,43 @@ def _target(study: Study, case: Case) -> float:
 
 
 def _passes(study: Study, root: Node, words: str, write: Callable[..., str | None]) -> Fact[float] | None:
-    """A point at which a formula is larger than `LIMIT`, and ever larger farther out."""
-    far = np.geomspace(1e-30, 1e30, 241)
-    for y in study.targets:
-        z = np.unique(np.concatenate([-far, far, y - far, y + far, [-40.0, 40.0]]))
-        z = z[(z > study.cases[0].image.low) & (z < study.cases[0].image.high)]
+    """A point at which a formula is larger than `LIMIT`, on a way along which it grows as far as it can be followed.
+
+    The ways go far out and close in on 0 and on the target, and to extreme targets: a large constant does not grow.
+    """
+    for y, z in _ways(study):
         values = np.abs(study.at(root, y, z))
-        over = np.flatnonzero(np.isfinite(values) & (values > 4 * LIMIT))
-        if over.size:
-            k = over[np.argmin(np.abs(z[over]))]
-            return Fact(math.inf, "refuted", 1, words.format(values[k], place(study, y, float(z[k]))),
-                        write(study, y, float(z[k]), LIMIT))  # fmt: skip
+        kept = np.flatnonzero(np.isfinite(values))
+        if not _grows(values[kept]):
+            continue
+        first = int(kept[np.flatnonzero(values[kept] > 4 * LIMIT)[0]])
+        target, raw = float(y[first]), float(z[first])
+        note = words.format(values[first], place(study, target, raw)) + ", and grows from there"
+        return Fact(math.inf, "refuted", 1, note, write(study, target, raw, LIMIT))
     return None
+
+
+def _ways(study: Study) -> Iterator[tuple[Floats, Floats]]:
+    """Rows of (targets, raw predictions) that lead out of all bounds."""
+    far, image = np.geomspace(1e-30, 1e30, 241), study.cases[0].image
+    for y in study.targets:
+        fine = np.unique(np.concatenate([far, np.arange(1.0, 701.0)]))
+        for centre, sign, size in product(dict.fromkeys((0.0, y)), (-1, 1), (fine, far[::-1])):
+            z = centre + sign * size
+            z = z[(z > image.low) & (z < image.high)]
+            yield np.full(z.shape, y), z
+    signs = {"real": (-1, 1), "nonnegative": (1,), "positive": (1,), "count": (1,)}.get(study.body.kind, ())
+    sizes = (
+        (np.ceil(far[far >= 1]), far[far <= 1][::-1]) if study.body.kind == "positive" else (np.ceil(far[far >= 1]),)
+    )
+    for sign, size, z in product(signs, sizes, (0.5, 1.5, 4.0)):
+        yield sign * size, np.full(size.shape, z)
+
+
+def _grows(values: Floats) -> bool:
+    """Whether sizes end above the limit, and grew to there over the last steps without a fall."""
+    end = values[-GROWTH:]
+    return bool(end.size == GROWTH and end[-1] > 4 * LIMIT and end[-1] > 1.5 * end[0] and (np.diff(end) >= 0).all())
 
 
 def _constant(study: Study, found: list[Extremes | None], root: Node) -> Fact[float]:
@@ -141,9 +169,19 @@ def _constant(study: Study, found: list[Extremes | None], root: Node) -> Fact[fl
             return Fact(simplest(seen, bound), "proved")
         if math.isfinite(bound):
             return Fact(bound, "proved", note=f"an upper bound; the largest seen is {seen:.6g}")
-    values = np.concatenate([np.abs(study.at(root, y, study.raws(y) + 0.0137)) for y in study.targets])
+    seen_at = [np.abs(study.at(root, y, study.raws(y) + 0.0137)) for y in study.targets]
+    if any(not np.isfinite(v).all() and _largest_at_the_edge(v) for v in seen_at):
+        return Fact(math.nan, "open", note="still growing at the farthest raw prediction that can be computed")
+    values = np.concatenate(seen_at)
     values = values[np.isfinite(values)]
     return Fact(max(float(values.max()), seen if seen == seen else 0.0), "sampled", values.size)
+
+
+def _largest_at_the_edge(values: Floats) -> bool:
+    """Whether the largest of some sizes in order stands next to what is no number."""
+    finite = np.isfinite(values)
+    k = int(np.argmax(np.where(finite, values, -1.0)))
+    return bool(not finite[max(k - 2, 0) : k + 3].all())
 
 
 # Far errors -----------------------------------------------------------------------------------------------------------
@@ -180,6 +218,8 @@ def robust(definition: Definition, parameters: Mapping[str, float] | None = None
     study = studied(definition, parameters)
     if isinstance(study, str) or math.isnan(pull.value):
         return Fact(Robustness("none", math.nan), "open", note=pull.note)
+    if pull.note.startswith(JUMPS):
+        return Fact(Robustness("none", math.nan), "open", note="the loss jumps, so a gradient says nothing of far rows")
     if math.isinf(pull.value):
         return Fact(Robustness("none", math.inf), pull.evidence, pull.points, pull.note, pull.counterexample)
     if study.of_classes:
@@ -218,6 +258,9 @@ def _fades(case: Case, side: int) -> bool | None:
 
 def _fades_as_seen(study: Study, case: Case, side: int) -> bool:
     y = _target(study, case)
-    near = np.abs(study.at(study.body.slope, y, y + side * np.geomspace(0.1, 50.0, 60)))
-    far = np.abs(study.at(study.body.slope, y, y + side * np.array([1e5, 1e8])))
-    return bool(np.nanmax(far) < 1e-3 * np.nanmax(near) and far[1] <= far[0])
+    centre = 0.0 if study.body.kind == "binary" else y
+    near = np.abs(study.at(study.body.slope, y, centre + side * np.geomspace(0.1, 50.0, 60)))
+    far = np.abs(study.at(study.body.slope, y, centre + side * np.array([1e5, 1e8])))
+    if not (np.isfinite(near).any() and np.isfinite(far).all()):
+        return False
+    return bool(far.max() < 1e-3 * np.nanmax(near) and far[1] <= far[0])

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.facts import additive, shape
-from lossmith.calculus.properties.bending import convex, strictly_convex, strongly_convex
+from lossmith.calculus.properties.bending import convex, strict_everywhere, strongly_convex
 from lossmith.calculus.properties.calibrated import classification_calibrated
 from lossmith.calculus.properties.dependence import dependence
 from lossmith.calculus.properties.functionals import estimates
@@ -80,7 +80,7 @@ ROWS: Final = (
     Property("strictly_proper", "strictly proper", strictly_proper),
     Property("classification_calibrated", "calibrated", classification_calibrated),
     Property("convex", "convex", convex),
-    Property("strictly_convex", "strictly convex", strictly_convex),
+    Property("strictly_convex", "strictly convex", strict_everywhere),
     Property("strongly_convex", "strongly convex", strongly_convex, _constant),
     Property("lipschitz", "Lipschitz", lipschitz, _constant),
     Property("smoothness", "Lipschitz slope", smoothness, _constant),

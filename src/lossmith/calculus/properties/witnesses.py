@@ -27,8 +27,8 @@ def loss_text(study: Study) -> str | None:
         return None
     said = f'target="{study.body.kind}"'
     said = said if study.body.kind == declared.target[0][1] else f'target="{declared.target[0][1]}"'
-    if declared.columns:
-        said += f", columns={declared.columns!r}"
+    if study.columns:
+        said += f", columns={tuple(map(repr, study.columns))!r}"
     if "class" in declared.per:
         said += ', per="class"'
     return f'loss = ls.parse("{formula}", {said}).using("numpy")'
@@ -134,6 +134,16 @@ def row_flat(study: Study, target: Sequence[float], a: Sequence[float], b: Seque
         f"y, a, b = np.array([{list(target)!r}] * 2), np.array({list(a)!r}), np.array({list(b)!r})",
         "g = loss.per_example_gradient(y, np.array([a, b]))",
         f"assert ((g[1] - g[0]) * (b - a)).sum() <= {limit!r} * ((b - a) ** 2).sum()",
+    ])  # fmt: skip
+
+
+def row_level(study: Study, target: Sequence[float], row: Sequence[float]) -> str | None:
+    """The loss of a row is the same where a number is added to all classes."""
+    return program(study, [
+        f"y, row = np.array([{list(target)!r}] * 3), np.array({list(row)!r})",
+        "left, middle, right = loss.per_example(y, np.array([row, row + 1, row + 2]))",
+        "# a strictly convex loss lies below the straight line between two of its points",
+        "assert abs(middle - (left + right) / 2) <= 1e-12 * max(1.0, abs(left), abs(middle), abs(right))",
     ])  # fmt: skip
 
 

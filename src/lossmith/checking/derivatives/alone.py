@@ -25,7 +25,7 @@ FEWEST: Final = 2
 
 
 def look_alone(seen: Seen, seed: int) -> list[Finding]:
-    findings = own_gradient(seen, seed)
+    findings = own_gradient(seen, seed) or list(guards.dead_everywhere(seen))
     if "value" not in seen.parts:
         findings += guards.reversed_far_away(seen)
     if not findings:

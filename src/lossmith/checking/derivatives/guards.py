@@ -65,6 +65,19 @@ def unusable(seen: Seen) -> Iterator[Finding]:
             return
 
 
+def dead_everywhere(seen: Seen) -> Iterator[Finding]:
+    """A gradient that is 0 wherever the loss was looked at, though its value changes: rounding, a threshold, an argmax."""
+    g, v = seen.parts.get("gradient"), seen.parts.get("value")
+    if g is None or v is None or seen.at.size > 1:
+        return
+    changes = np.ptp(v[np.isfinite(v)]) > 0.0 if np.isfinite(v).any() else False
+    if changes and np.isfinite(g).all() and not g.any():
+        told = (
+            f"it is 0 at all {v.size} places, though the value changes: a threshold, rounding or argmax has no slope."
+        )
+        yield Finding("dead_gradient", told)
+
+
 def reversed_far_away(seen: Seen) -> Iterator[Finding]:
     """A gradient that points away from every target, seen from predictions far above and far below it."""
     y, z, g = seen.at.y, seen.at.prediction, seen.parts.get("gradient")

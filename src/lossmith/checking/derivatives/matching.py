@@ -86,9 +86,18 @@ def match_value(seen: Seen, predicted: Array, factor: float | None, sign: float 
     less, gave = (centred(a, labels) for a in both)
     moved = best_factor(gave, less) if factor is None else factor
     size = np.abs(found) + np.abs(moved * predicted)
-    moves = np.nanmax(np.abs(less)) > 1e-9 * np.nanmax(np.abs(predicted))
+    moves = largest(less) > 1e-9 * largest(predicted)
     fits = moves and moved * sign > 0.0 and agree(gave, moved * less, rtol, extra=size)
     return Match(moved, constant=True) if fits else None
+
+
+def largest(numbers: Array) -> float:
+    """The largest size among the numbers that are known; 0 where none is.
+
+    >>> largest(np.array([1.0, -3.0, np.nan])), largest(np.array([np.nan]))
+    (3.0, 0.0)
+    """
+    return float(np.max(np.abs(numbers), initial=0.0, where=~np.isnan(numbers)))
 
 
 def match_part(seen: Seen, part: str, predicted: Array, factor: float | None) -> Match | None:

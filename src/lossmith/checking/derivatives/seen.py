@@ -110,7 +110,9 @@ def is_row_wise(seen: Seen) -> bool:
         return seen.at.size == 1
     if "gradient" in seen.parts and "gradient" in seen.whole:
         g, together = seen.parts["gradient"], seen.whole["gradient"]
-        return bool(np.nanmax(np.abs(together - seen.share * g), initial=0.0) <= ALIKE * np.nanmax(np.abs(together)))
+        gap = np.abs(together - seen.share * g)
+        known = ~np.isnan(gap)
+        return bool(np.max(gap, initial=0.0, where=known) <= ALIKE * np.max(np.abs(together), initial=0.0, where=known))
     if "value" in seen.parts and "value" in seen.whole:
         v, one = seen.parts["value"], seen.whole["value"]
         near = [abs(one.sum() - total) <= ALIKE * (abs(total) + np.abs(v).mean()) for total in (v.sum(), v.mean())]

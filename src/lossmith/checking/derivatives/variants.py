@@ -137,15 +137,16 @@ def _seats_changed(definition: Definition) -> Definition | None:
 
 
 def other_parameters(loss: Loss) -> Iterator[tuple[str, Loss]]:
-    """The loss with the weight of a class on the other class: parameters that are shares, and class weights.
+    """The loss with the weight of a class or side on the other one: parameters that are shares, and class weights.
 
     >>> import lossmith as ls
     >>> [found.parameters["alpha"] for _, found in other_parameters(ls.get("focal", alpha=0.25))]
     [0.75]
     """
-    alpha = loss.parameters.get("alpha")
-    if alpha is not None and alpha != 0.5 and alpha <= 1.0:
-        yield "alpha", loss.bind(alpha=1.0 - alpha)
+    for name in ("alpha", "level"):
+        share = loss.parameters.get(name)
+        if share is not None and share != 0.5 and share <= 1.0:
+            yield name, loss.bind(**{name: 1.0 - share})
     weights = [r for r in loss.definition.reweighting if r.classes is not None]
     for row in weights:
         numbers = dict(row.classes or ())

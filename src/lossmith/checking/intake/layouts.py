@@ -28,6 +28,7 @@ class Layout:
     target: Target
     classes: int = 1
     whole: bool = False  # targets are handed over as whole numbers
+    above_zero: bool = False  # no target is 0
 
     @property
     def text(self) -> str:
@@ -50,10 +51,11 @@ class Trial:
 
 
 def trial(layout: Layout, dtype: str) -> Trial:
-    """Predictions strictly between 0 and 1 (rows add up to 1), targets 0 and 1 or class numbers."""
+    """Predictions strictly between 0 and 1 (rows add up to 1); targets 0 and 1 (0.5 and 1.5 where none may be 0), or class
+    numbers."""
     random = np.random.default_rng(5)
     if layout.classes == 1:
-        y = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+        y = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]) + (0.5 if layout.above_zero else 0.0)
         return Trial(_cast(y, layout, dtype), random.uniform(0.15, 0.85, ROWS).astype(dtype))
     p = random.dirichlet(np.full(layout.classes, 3.0), size=ROWS).astype(dtype)
     classes = np.arange(ROWS) % layout.classes
@@ -73,6 +75,8 @@ def layouts(kind: str | None, classes: int | None, *, classes_first: bool) -> It
     ['number', 'number']
     """
     numbers = [Layout("number"), Layout("number", whole=True)]
+    if kind == "positive":
+        yield Layout("number", above_zero=True)
     if kind is not None and kind not in CLASS_KINDS:
         yield from numbers
         return

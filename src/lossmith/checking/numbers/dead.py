@@ -16,7 +16,7 @@ import numpy as np
 from lossmith.checking.derivatives.known import Known
 from lossmith.checking.finding import Finding
 from lossmith.checking.numbers.climb import Climb, border, moderate, one, true
-from lossmith.checking.numbers.ladder import shown
+from lossmith.checking.numbers.ladder import Rung, shown
 from lossmith.checking.subject import Array
 
 DEAD: Final = 0.01
@@ -28,6 +28,8 @@ FEWEST: Final = 3
 FARTHEST: Final = 1e4
 FROM: Final = 4.5
 """Without a reference: raw predictions closer to 0 are no clipped ones."""
+FROM_OF_PROBABILITY: Final = 2.5
+"""The same for a probability (0.076 or 0.924), as the raw prediction that belongs to it."""
 ROUNDING: Final = 16.0
 """Clipping probabilities at so many gaps of the format or fewer is rounding, for a loss without a gradient."""
 
@@ -143,7 +145,14 @@ def _falls(slopes: Slopes, inner: float, place: float, last: int) -> bool:
     rung, g = slopes.climb.rung, slopes.given
     usual = float(np.nanmax(np.abs(g[moderate(rung, slopes.climb.places)]), initial=0.0))
     before = abs(g[last]) if slopes.of_value else abs(one(rung, inner, "gradient"))
-    return abs(place) > FROM and math.isfinite(before) and before >= 0.1 * usual > 0.0
+    return _is_far(rung, place) and math.isfinite(before) and before >= 0.1 * usual > 0.0
+
+
+def _is_far(rung: Rung, place: float) -> bool:
+    """Whether it lies so far out that clipping may be the reason."""
+    if rung.subject.takes == "raw":
+        return abs(place) > FROM
+    return not 0.0 < place < 1.0 or abs(math.log(place / (1.0 - place))) > FROM_OF_PROBABILITY
 
 
 def _is_rounding(slopes: Slopes, place: float, outward: int) -> bool:
