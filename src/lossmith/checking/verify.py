@@ -48,8 +48,11 @@ CONSEQUENCES: Final[Mapping[str, frozenset[str]]] = {
     "inaccurate": OTHER_NUMBERS | SEATS | LINKS,
     "dead_gradient": SEATS,
     "batch_split": frozenset({"class_order"}),
+    "value_wrong": LINKS | {"broadcasting", "axis"},
 }
 """Faults that follow from others: {fault: those that explain it}."""
+GENERAL: Final = frozenset({"value_wrong", "gradient_wrong", "hessian_wrong"})
+"""Faults that name no cause; they are told after those that do."""
 UNSAID: Final = "LM151"
 """The error of a formula that does not say what its target is."""
 LONG: Final = 0.25
@@ -253,7 +256,8 @@ def _time_is_over(state: _Inspection, seconds: float) -> None:
 def _without_consequences(findings: list[Finding]) -> tuple[Finding, ...]:
     """What another fault explains is not told: one cause, one line."""
     codes = {one.code for one in findings if one.verdict == "fault"}
-    return tuple(one for one in findings if not codes & CONSEQUENCES.get(one.code, frozenset()))
+    told = [one for one in findings if not codes & CONSEQUENCES.get(one.code, frozenset())]
+    return tuple(sorted(told, key=lambda one: one.code in GENERAL))
 
 
 def _verdict(state: _Inspection, seed: int, seconds: float) -> Verdict:
