@@ -31,6 +31,7 @@ class Labelled:
     def __init__(self, label: Array, weight: Array | None) -> None:
         self.label = label
         self.weight = weight
+        self.reference: None = None  # it is no part of another data set
 
     def get_label(self) -> Array:
         """The targets."""

@@ -150,6 +150,8 @@ def modules_used(thing: Any) -> frozenset[str]:
         where = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
         if isinstance(where, str):
             found.add(where.partition(".")[0])
+        if isinstance(value, type):  # a class of one's own stands on others: a torch.autograd.Function
+            found |= {base.__module__.partition(".")[0] for base in value.__mro__}
     return frozenset(found)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from lossmith.checking.finding import Finding
 from lossmith.checking.numbers.climb import Climb
 from lossmith.checking.numbers.ladder import shown
+from lossmith.numerics.formats import FLOAT32
 
 BOUND: Final = 1e-3
 """Relative error that is told."""
@@ -42,6 +43,8 @@ def _worst(climb: Climb, part: str) -> Finding | None:
     far = np.abs(x) > FARTHEST
     if climb.rung.subject.takes == "probability" and climb.rung.subject.kind != "real":
         far |= (x < CLOSEST) | ((x > 1.0 - CLOSEST) & (x < 1.0))
+    if climb.rung.subject.curvature:
+        far |= np.abs(truth) > FLOAT32.largest  # boosters keep float32: beyond it an objective may say anything
     known = np.isfinite(off) & ~far & ~usual
     wrong = known & (off > BOUND * np.abs(truth)) & (off > BOUND * size)
     if not wrong.any():
