@@ -92,3 +92,10 @@ def test_a_threshold_leaves_no_gradient_anywhere() -> None:
         return ((p - target) ** 2).mean() + 0 * raw.sum()
 
     assert codes(criterion, kind="binary", takes="raw") == ["dead_gradient"]
+
+
+def test_the_name_of_a_file_without_a_function_is_answered_with_how_to_say_it(tmp_path, monkeypatch) -> None:
+    (tmp_path / "mine_of_this_test.py").write_text("def f(y, z):\n    return y - z\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ls.LossmithError, match=r"LM354 .*mine_of_this_test:NAME"):
+        ls.verify("mine_of_this_test")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from lossmith.checking.finding import Finding
 from lossmith.checking.intake.hints import CallError, Hints
 from lossmith.checking.intake.returned import finding_of
-from lossmith.errors import ArgumentError, did_you_mean
+from lossmith.errors import ArgumentError, LossmithError, did_you_mean
 
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*|.*\.py:.*")
 _PYTHON: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -87,4 +87,10 @@ def read_text(text: str, hints: Hints) -> Any:
         raise ArgumentError(
             "LM354", f'"{text}": say which function of the file: {_dotted(text.strip())}:NAME (without .py).'
         )
-    return look_up(text, {}, hints.kind)[0]
+    try:
+        return look_up(text, {}, hints.kind)[0]
+    except LossmithError:
+        if text.isidentifier() and Path(f"{text}.py").is_file():
+            said = f'"{text}" is no loss, but a file of this folder: say which function of it, as in {text}:NAME.'
+            raise ArgumentError("LM354", said) from None
+        raise
