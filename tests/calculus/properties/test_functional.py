@@ -34,7 +34,6 @@ PROVED = [
 FORMULAS = [
     ("where(y > z, 5, 1) * abs(y - z)", "real", None, "quantile 0.833333"),
     ("where(y > z, 3, 1) * (y - z)**2", "real", None, "expectile 0.75"),
-    ("p - y*log(p)", "nonnegative", "softplus", "mean"),
     ("y/p - log(y/p) - 1", "positive", "exp", "mean"),
     ("softplus(z) - y*z", "binary", None, "probability (of the raw prediction through sigmoid)"),
     ("over_classes((y - p)**2)", "class", "softmax", "probability"),

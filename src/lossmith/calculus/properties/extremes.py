@@ -139,7 +139,8 @@ def _bounded(case: Case, root: Node, slope: Node | None, low: Floats, high: Floa
         bottom, top = np.nanmin([bottom, *middle]), np.nanmax([top, *middle])
         size = max(abs(bottom), abs(top)) * CLOSE
         unsure = ~(sign | (b <= 0)) & (bottom >= 0)
-        far = unsure & (a != b) if only_sign else (a < bottom - size) | (b > top + size) | unsure
+        with np.errstate(invalid="ignore"):  # infinity less infinity: nothing is known there
+            far = unsure & (a != b) if only_sign else (a < bottom - size) | (b > top + size) | unsure
         open_ = (far | ~r.defined) & _can_split(low, high)
         last = round_ == ROUNDS - 1 or int(open_.sum()) * 2 > MOST_BOXES or (not open_.any())
         kept = open_ & ~np.bool_(last)
