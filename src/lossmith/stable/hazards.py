@@ -233,8 +233,8 @@ def number_text(ball: Any) -> str:
     """An exact number to 17 digits, which may lie beyond all floats.
 
     >>> from flint import arb
-    >>> number_text(arb(1000).exp())
-    '1.9700711140170468e+434'
+    >>> number_text(arb(2) ** 1500)
+    '3.5074662110434039e+451'
     """
     if isinstance(ball, bool) or ball is None:
         return str(ball)

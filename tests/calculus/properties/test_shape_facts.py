@@ -274,7 +274,8 @@ def test_a_large_constant_is_not_called_infinite(factor: float) -> None:
 
 
 def test_gradients_that_grow_with_the_target_have_no_constant() -> None:
-    for definition in (of("negative_binomial"), parsed("y * z")):
+    softplus = parsed("p - y*log(p)", target="count", link="softplus")
+    for definition in (of("negative_binomial"), parsed("y * z"), softplus):
         assert (lipschitz(definition).value, robust(definition).value.kind) == (INF, "none")
 
 
@@ -306,3 +307,8 @@ def test_no_constant_is_given_where_floats_end_while_it_grows() -> None:
 
 def test_far_errors_of_a_loss_that_only_jumps_are_open() -> None:
     assert robust(special("zero_one")).evidence == "open"
+
+
+def test_far_errors_of_a_loss_with_a_ceiling_pull_nothing() -> None:
+    ramp = parsed("minimum(1, maximum(0, 1 - (2*y - 1)*z))", target="binary")
+    assert robust(ramp).value.kind == "redescending"

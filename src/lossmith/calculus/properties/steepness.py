@@ -52,12 +52,12 @@ def lipschitz(definition: Definition, parameters: Mapping[str, float] | None = N
         return Fact(math.nan, "open", note=study)
     if study.of_classes:
         return rows.steepest(study)
-    if _moving(study):
-        return Fact(math.nan, "open", note=MOVING)
-    jump = _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
+    jump = None if _moving(study) else _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
     if jump is not None:
         return jump
     passed = _passes(study, study.body.slope, "the gradient is {:.3g} at {}", witnesses.steep)
+    if passed is None and _moving(study):
+        return Fact(math.nan, "open", note=MOVING)
     return passed or _constant(study, [slope_of(case) for case in study.distinct], study.body.slope)
 
 
@@ -259,8 +259,8 @@ def _fades(case: Case, side: int) -> bool | None:
 def _fades_as_seen(study: Study, case: Case, side: int) -> bool:
     y = _target(study, case)
     centre = 0.0 if study.body.kind == "binary" else y
-    near = np.abs(study.at(study.body.slope, y, centre + side * np.geomspace(0.1, 50.0, 60)))
+    near = np.abs(study.at(study.body.slope, y, centre + np.outer((-1, 1), np.geomspace(0.1, 50.0, 60)).ravel()))
     far = np.abs(study.at(study.body.slope, y, centre + side * np.array([1e5, 1e8])))
     if not (np.isfinite(near).any() and np.isfinite(far).all()):
         return False
-    return bool(far.max() < 1e-3 * np.nanmax(near) and far[1] <= far[0])
+    return bool(far.max() <= 1e-3 * np.nanmax(near) and far[1] <= far[0] and np.nanmax(near) > 0)
