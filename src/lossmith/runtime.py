@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from lossmith.emit import prelude
 from lossmith.emit.table import supports
-from lossmith.emit.to_numba import ROWS, Leaf, Storage, kernel_text, slots
+from lossmith.emit.to_numba import ROWS, kernel_text, slots
 from lossmith.emit.to_numpy import function_text, needed
+from lossmith.emit.writer import Leaf, Storage
 from lossmith.errors import ArgumentError
 from lossmith.formula.node import Node, among, symbol_of, symbols, walk
 from lossmith.formula.roles import WEIGHT
@@ -49,6 +50,7 @@ class Result:
 
 
 Choose: TypeAlias = Callable[["Candidates", Array], Array]
+Merge: TypeAlias = Callable[[Mapping[Node, Pair]], dict[Node, Pair]]
 
 
 def run(
@@ -58,16 +60,20 @@ def run(
     backend: Backend = "numba",
     n_threads: int | None = None,
     choose: Choose | None = None,
+    merge: Merge = dict,
 ) -> Result:
-    """Walk over the rows as often as the program says; `choose` makes the choices between examples (here: of these rows)."""
-    sums = counts(program, rows)
+    """Walk over the rows as often as the program says; `choose` makes the choices between examples (here: of these rows).
+
+    `merge` adds what other workers have to the sums, after the counts and after every pass (here: nothing).
+    """
+    sums = merge(counts(program, rows))
     choose = choose or choose_here
     outputs: dict[str, Array] = {}
     for part in program.passes:
         finished = finish_nodes(part.inputs, sums, parameters, rows.classes, rows.n_groups)
         runner = _numba_pass if use_numba(part, rows, backend) else _numpy_pass
         found, written = runner(part, rows, parameters, finished, n_threads)
-        sums.update(zip(part.sums, found, strict=True))
+        sums.update(merge(dict(zip(part.sums, found, strict=True))))
         if part.picks:
             amounts = finish_nodes(tuple(p.args[1] for p in part.picks), sums, parameters, rows.classes, rows.n_groups)
             picked = {p: choose(candidates(p, written, rows), amounts[p.args[1]]) for p in part.picks}

@@ -26,6 +26,8 @@ AT_TOP = {
     "typer": ("cli.py",),
     "numba": ("emit/loopmath.py", "emit/vectormath"),
     "llvmlite": ("emit/vectormath",),
+    "torch": ("adapt/in_torch/", "emit/torch_prelude.py"),
+    "sklearn": ("adapt/in_sklearn/",),
 }
 """What some files may import at their top: those are themselves imported inside functions only, as the test of a light
 `import lossmith` shows."""
@@ -39,10 +41,11 @@ IN_FUNCTIONS = {
     "polars": ("adapt/", "advise/"),
     "narwhals": ("adapt/", "advise/"),
     "lightgbm": ("adapt/in_lightgbm", "adapt/lightgbm_", "advise/"),
-    "sklearn": ("adapt/in_sklearn", "advise/"),
+    "sklearn": ("adapt/in_sklearn/", "advise/"),
     "plotly": ("report/",),
     "jinja2": ("report/",),
-    "torch": ("adapt/in_torch", "checking/intake/in_torch"),
+    "torch": ("adapt/in_torch/", "checking/intake/in_torch"),
+    "torchjd": ("adapt/in_torch/",),
     "jax": ("adapt/in_jax", "checking/intake/in_jax"),
 }
 """What may be imported inside functions only, and in which files (by the beginning of their path)."""

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 from lossmith.certificate.record import Certificate, shipped
 from lossmith.compiler import direction, expressions, program
 from lossmith.emit.standalone import numpy_source
-from lossmith.emit.to_numba import Leaf, kernel_text
+from lossmith.emit.to_numba import kernel_text
 from lossmith.emit.to_numpy import function_text
+from lossmith.emit.writer import Leaf
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
