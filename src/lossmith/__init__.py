@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lossmith.adapt.in_lightgbm import for_lightgbm as for_lightgbm
+    from lossmith.adapt.in_sklearn.entry import for_sklearn as for_sklearn
+    from lossmith.adapt.in_torch.doors import accumulate as accumulate
+    from lossmith.adapt.in_torch.doors import for_torch as for_torch
+    from lossmith.adapt.in_torch.doors import tasks as tasks
     from lossmith.advise.look.profile import profile as profile
     from lossmith.advise.study import study as study
     from lossmith.algebra.reweight import effective_number as effective_number
@@ -34,11 +38,14 @@ _PUBLIC = {
     "Loss": "lossmith.loss.handle",
     "LossmithError": "lossmith.errors",
     "Sums": "lossmith.loss.sums",
+    "accumulate": "lossmith.adapt.in_torch.doors",
     "activation": "lossmith.loss.activation",
     "define": "lossmith.loss.library",
     "effective_number": "lossmith.algebra.reweight",
     "facts": "lossmith.loss.known_facts",
     "for_lightgbm": "lossmith.adapt.in_lightgbm",
+    "for_sklearn": "lossmith.adapt.in_sklearn.entry",
+    "for_torch": "lossmith.adapt.in_torch.doors",
     "from_costs": "lossmith.loss.costs",
     "from_json": "lossmith.loss.library",
     "get": "lossmith.loss.library",
@@ -47,6 +54,7 @@ _PUBLIC = {
     "parse": "lossmith.loss.library",
     "profile": "lossmith.advise.look.profile",
     "study": "lossmith.advise.study",
+    "tasks": "lossmith.adapt.in_torch.doors",
     "verify": "lossmith.checking.verify",
 }
 

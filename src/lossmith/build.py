@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
@@ -205,6 +206,26 @@ def build(source_text: str, name: str) -> Kernel:
     42
     """
     return _built(source_text, name, cache_folder())
+
+
+@final
+@dataclass(frozen=True)
+class Careful:
+    """A kernel in float32 arithmetic, and the one in float64 that computes the chunks at which it is in doubt.
+
+    The first returns how many there are; they are marked in the second word of the last sum of a chunk.
+    """
+
+    short: Callable[..., int]
+    exact: Callable[[], Callable[..., Any]]
+
+    def __call__(self, *arguments: Any) -> None:
+        if self.short(*arguments):
+            *given, first, last = arguments
+            marks = given[-2][-1, :, 1]
+            for chunk in range(first, last):
+                if marks[chunk]:
+                    self.exact()(*given, chunk, chunk + 1)
 
 
 # Threads ---------------------------------------------------------------------------------------------------------

@@ -6,18 +6,22 @@ The NumPy backend is the reference (float64 throughout); the Numba backend runs 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.emit import prelude
+from lossmith.emit.class_loops import by_classes
+from lossmith.emit.class_text import Layout
+from lossmith.emit.precision import Trial, bucket, keeps_contract, may_be_single, settings
+from lossmith.emit.reducers import REDUCERS, grouped, shaped, tall
 from lossmith.emit.table import supports
-from lossmith.emit.to_numba import ROWS, kernel_text, slots
+from lossmith.emit.to_numba import Arithmetic, kernel_text, rows_of_chunk, slots
 from lossmith.emit.to_numpy import function_text, needed
 from lossmith.emit.writer import Leaf, Storage
 from lossmith.errors import ArgumentError
@@ -174,59 +178,23 @@ def counts(program: Program, rows: Rows) -> dict[Node, Pair]:
         weight = (given != 0).astype(np.float64) if given is not None and node.op == "example_count" else given
         if node.attr:
             assert rows.groups is not None
-            found[node] = _grouped(np.ones((rows.n, 1)) if weight is None else _tall(weight), rows)
+            found[node] = grouped(np.ones((rows.n, 1)) if weight is None else tall(weight), rows)
         elif weight is None:
             found[node] = Pair(np.full((1, 1), float(rows.n)), np.zeros((1, 1)))
         else:
-            found[node] = _shaped(total(_tall(weight).astype(np.float64), axis=0))
+            found[node] = shaped(total(tall(weight).astype(np.float64), axis=0))
     return found
 
 
-def _tall(array: Array) -> Array:
-    return array[:, None] if array.ndim == 1 else array
-
-
-def _shaped(pair: Pair) -> Pair:
-    return Pair(np.atleast_2d(pair.hi), np.atleast_2d(pair.lo))
-
-
-def _log_total(terms: Array) -> Pair:
-    return pair(prelude._log_total(terms, len(terms)))
-
-
-def _greatest(terms: Array) -> Pair:
-    return pair(prelude._greatest(terms, len(terms)))
-
-
-def _added(terms: Array) -> Pair:
-    return _shaped(total(terms, axis=0))
-
-
-# How the terms (n, classes or 1) of a reduction are put together, and how those of other rows are joined to them.
-REDUCERS: Final[dict[str, Callable[[Array], Pair]]] = {
-    "example_sum": _added,
-    "example_count": _added,
-    "example_max": _greatest,
-    "example_logsumexp": _log_total,
-}
+# How the terms of a reduction are joined to those of other rows.
 JOINERS: Final[dict[str, Callable[[Pair, Pair], Pair]]] = {
     "example_sum": add,
     "example_count": add,
     "example_max": lambda a, b: pair(np.maximum(a.hi, b.hi)),
     "example_logsumexp": lambda a, b: pair(np.logaddexp(a.hi, b.hi)),
 }
+FEW: Final = 8
 ADDED: Final = frozenset(name for name, joiner in JOINERS.items() if joiner is add)
-
-
-def _grouped(terms: Array, rows: Rows, reduce: Callable[[Array], Pair] = _added) -> Pair:
-    """One number per group, in the order of the rows."""
-    assert rows.groups is not None
-    order = np.argsort(rows.groups, kind="stable")
-    borders = np.searchsorted(rows.groups[order], np.arange(rows.n_groups + 1))
-    if not rows.n_groups:
-        return Pair(np.zeros((0, terms.shape[1])), np.zeros((0, terms.shape[1])))
-    parts = [reduce(terms[order[a:b]]) for a, b in pairwise(borders)]
-    return Pair(np.concatenate([p.hi for p in parts]), np.concatenate([p.lo for p in parts]))
 
 
 @lru_cache(maxsize=1024)
@@ -279,7 +247,7 @@ def _numpy_pass(
 
 def _sum(node: Node, terms: Array, rows: Rows) -> Pair:
     reduce = REDUCERS[node.op]
-    return _grouped(terms, rows, reduce) if node.attr else reduce(terms)
+    return grouped(terms, rows, reduce) if node.attr else reduce(terms)
 
 
 def _to_rows(node: Node, value: Array, rows: Rows) -> Array:
@@ -296,15 +264,48 @@ def _matrix(rows: Rows, leaf: Node) -> Array:
     array = rows.leaves[leaf]
     if array.dtype.kind == "i":
         return np.asarray(array[:, None] == np.arange(rows.classes), dtype=np.float64)
-    return np.asarray(_tall(array), dtype=np.float64)
+    return np.asarray(tall(array), dtype=np.float64)
 
 
 @lru_cache(maxsize=1024)
-def _numba_kernel(part: Pass, storage: tuple[Storage, ...], classes: bool, narrow: bool) -> Callable[..., Any]:
-    from lossmith.build import build
+def _numba_kernel(
+    part: Pass, storage: tuple[Storage, ...], classes: bool, arithmetic: Arithmetic
+) -> Callable[..., Any]:
+    from lossmith.build import Careful, build
 
     leaves = [Leaf(node, s) for node, s in zip(read_leaves(part), storage, strict=True)]
-    return build(kernel_text(part, leaves, parameters_of(part), classes, narrow), "kernel")
+
+    def made(layout: Layout) -> Callable[..., Any]:
+        return build(kernel_text(part, leaves, parameters_of(part), classes, arithmetic, layout), "kernel")
+
+    if arithmetic == "single":
+        return Careful(made("rows"), lambda: _numba_kernel(part, storage, classes, "narrow"))
+    return by_classes(made, part) if classes else made("rows")
+
+
+def arithmetic_of(part: Pass, rows: Rows, classes: bool, parameters: Mapping[str, float] | None = None) -> Arithmetic:
+    """What a kernel computes in: float32 only where that was tried, with parameters like these, and is near enough."""
+    if work_dtype(rows) != np.float32:
+        return "double"
+    names = () if classes else _parameters_below(part)
+    if classes or (names and parameters is None) or any(rows.leaves[n].dtype != np.float32 for n in read_leaves(part)):
+        return "narrow"
+    return "single" if _tried(part, names, tuple(bucket((parameters or {})[n]) for n in names)) else "narrow"
+
+
+@lru_cache(maxsize=1024)
+def _parameters_below(part: Pass) -> tuple[str, ...]:
+    return tuple(repr(node) for node in symbols(*part.roots, role="parameter"))
+
+
+@lru_cache(maxsize=4096)
+def _tried(part: Pass, names: tuple[str, ...], buckets: tuple[tuple[float, ...], ...]) -> bool:
+    if not may_be_single(part):
+        return False
+    leaves = read_leaves(part)
+    kernel: Any = _numba_kernel(part, ("row",) * len(leaves), False, "single")
+    trial = Trial(part, leaves, parameters_of(part), kernel.short, finish_nodes, numpy_function)
+    return all(keeps_contract(trial, given) for given in settings(names, buckets))
 
 
 def _storage(part: Pass, rows: Rows, leaves: tuple[Node, ...]) -> tuple[Storage, ...]:
@@ -334,8 +335,8 @@ def _numba_pass(
     if not leaves or rows.n == 0:
         return _numpy_pass(part, rows, parameters, finished, n_threads)
     classes = _has_classes(rows)
-    kernel = _numba_kernel(part, _storage(part, rows, leaves), classes, work_dtype(rows) == np.float32)
-    arrays = [rows.leaves[leaf] for leaf in leaves]
+    kernel = _numba_kernel(part, _storage(part, rows, leaves), classes, arithmetic_of(part, rows, classes, parameters))
+    arrays = [np.ascontiguousarray(rows.leaves[leaf]) for leaf in leaves]
     par = np.array([parameters[repr(node)] for node in parameters_of(part)], dtype=np.float64)
     fin = np.zeros((len(part.inputs), rows.classes))
     for j, node in enumerate(part.inputs):
@@ -346,7 +347,7 @@ def _numba_pass(
         for _, node in part.outputs
     ]
     sizes = slots(part, rows.classes)
-    n_chunks = -(-rows.n // max(1, ROWS // rows.classes))
+    n_chunks = -(-rows.n // rows_of_chunk(rows.classes))
     sums = np.empty((sum(sizes) + 1, n_chunks, 2))
     run_chunks(kernel, n_chunks, (*arrays, par, fin, *written, sums, rows.classes), n_threads)
     if part.faults and sums[-1, :, 0].any():
@@ -355,11 +356,14 @@ def _numba_pass(
 
 
 def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
-    """Merge the chunks in their order, whatever thread computed them."""
+    """Merge the chunks in their order, whatever thread computed them; a few sums exactly, which is also faster."""
     if not sizes:
         return []
-    hi, lo = total(sums[:, :, 0].T, axis=0), sums[:, :, 1].sum(axis=1)
-    merged = [Pair(np.asarray(h), np.asarray(e + r)) for h, e, r in zip(hi.hi, hi.lo, lo, strict=True)]
+    if len(sums) <= FEW and bool(np.isfinite(sums[:, :, 0]).all()):
+        merged = [_exact_sum(chunks) for chunks in sums]
+    else:
+        hi, lo = total(sums[:, :, 0].T, axis=0), sums[:, :, 1].sum(axis=1)
+        merged = [Pair(np.asarray(h), np.asarray(e + r)) for h, e, r in zip(hi.hi, hi.lo, lo, strict=True)]
     found: list[Pair] = []
     at = 0
     for size in sizes:
@@ -369,3 +373,13 @@ def _merged(sums: Array, sizes: list[int]) -> list[Pair]:
         found.append(Pair(total_hi, np.where(np.isfinite(rest), rest, 0.0)))
         at += size
     return found
+
+
+def _exact_sum(chunks: Array) -> Pair:
+    """The sum of finite double words, as the nearest one."""
+    words = chunks.ravel().tolist()
+    try:
+        hi = math.fsum(words)
+        return Pair(np.asarray(hi), np.asarray(math.fsum((*words, -hi))))
+    except OverflowError:  # as the numbers added up one by one
+        return Pair(np.asarray(chunks[:, 0].sum()), np.zeros(()))

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lossmith.adapt.lightgbm_steps import Rows, is_smooth, rows_of
 from lossmith.adapt.linear_corners import minimise_by_turns
+from lossmith.adapt.linear_large import Large, is_large, minimise_large, sample_of
 from lossmith.adapt.linear_lines import lines_of, minimise_lines
-from lossmith.adapt.linear_newton import Outcome, System, minimise, point_at
-from lossmith.adapt.linear_problem import as_mean, problem_of
+from lossmith.adapt.linear_newton import ENOUGH, Outcome, System, minimise, point_at
+from lossmith.adapt.linear_problem import Problem, as_mean, problem_of
 from lossmith.adapt.linear_products import times
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Columns, Loss
@@ -59,12 +60,16 @@ def fit_linear(
     penalty: float = 0.0,
     columns: Columns | None = None,
     start: LinearFit | ArrayLike | None = None,
+    intercept: bool = True,
+    tolerance: float = ENOUGH,
 ) -> LinearFit:
     """The weights and intercept of least mean loss plus `penalty / 2` times the sum of squared weights.
 
     The intercept goes free. A loss's explicit factor is divided out, so that the penalty keeps its meaning.
     `X` (n, features) of finite numbers, taken as they are; `y` (n,), or what the loss declares; `sample_weight` (n,).
     `start`: a `LinearFit`, or raw predictions that are the same for all rows; None is the loss's best constant.
+    `intercept`: whether there is one; without, features are not moved to their centre. `tolerance`: the share of the
+    objective that may be left to gain where rows are many, and L-BFGS works.
     One output, K classes, or the loss's heads. Where the loss bends downwards somewhere, the answer is a point from
     which no small step helps, and `message` says so.
     Raises `AdapterError`: LM421 for a loss whose total is not a sum over rows, LM422 for features, LM423 for a penalty,
@@ -83,15 +88,57 @@ def fit_linear(
     rows = rows_of(y, sample_weight, columns)
     table, rows = _present(X, rows)
     constant = _constant(loss, rows, start)
+    work = _Work(loss, table, rows, constant if intercept else 0.0 * constant, start, penalty, intercept, tolerance)
+    large = intercept and is_smooth(loss) and loss.is_strictly_convex and is_large(table, len(constant))
+    return _fit_large(work) if large else _fit_whole(work)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be fitted, checked."""
+
+    loss: Loss
+    table: Floats
+    rows: Rows
+    constant: Floats
+    start: LinearFit | ArrayLike | None
+    penalty: float
+    intercept: bool
+    tolerance: float
+
+
+def _problem(loss: Loss, rows: Rows, constant: Floats) -> Problem:
     raw = np.tile(constant, (rows.count, 1)) if _is_wide(loss, rows) else np.full(rows.count, constant[0])
-    problem = problem_of(loss, rows.y, raw, rows.weight, rows.columns)
-    frame = _frame(table)
+    return problem_of(loss, rows.y, raw, rows.weight, rows.columns)
+
+
+def _fit_whole(work: _Work) -> LinearFit:
+    """Steps that look at all rows at once."""
+    frame, penalty = _frame(work.table, work.rows.weight, work.intercept), work.penalty
+    problem = _problem(work.loss, work.rows, work.constant)
     system = System(problem, frame.features, np.append(penalty / frame.spread**2, 0.0))
-    theta = _theta(frame, constant, start)
-    outcome = _lowest(loss, system, theta)
+    outcome = _lowest(work.loss, system, _theta(frame, work.constant, work.start))
     if not penalty and _falls_for_ever(system, outcome):
         outcome = replace(outcome, reached=False)
-    return _fit(loss, frame, outcome, penalty)
+    return _fit(work.loss, frame, outcome, penalty)
+
+
+def _fit_large(work: _Work) -> LinearFit:
+    """First a sample of the rows, then all of them from there, with features left as they are."""
+    table, penalty, some = work.table, work.penalty, sample_of(work.table)
+    part = replace(work, table=table[some], rows=work.rows.take(some))
+    first = _fit_whole(part)
+    if not (first.converged and np.isfinite(first.weights).all()):
+        return _fit_whole(work)
+    centre = part.table.mean(axis=0)
+    theta = np.vstack([first.weights, first.intercept + centre @ first.weights])
+    seen = Large(_problem(work.loss, part.rows, work.constant), part.table, penalty, centre)
+    whole = Large(_problem(work.loss, work.rows, work.constant), table, penalty, centre)
+    found = minimise_large(whole, seen, theta, work.tolerance)
+    weights, intercept = _even(work.loss, found.theta[:-1], found.theta[-1] - centre @ found.theta[:-1])
+    steepest = float(np.abs(found.slope[:-1] + centre[:, None] * found.slope[-1]).max(initial=0.0))
+    message = _message(work.loss, found, penalty)
+    return LinearFit(weights, intercept, found.reached, found.steps, steepest, penalty, found.value, message)
 
 
 def _check_loss(loss: Loss) -> None:
@@ -169,14 +216,15 @@ class Frame:
     spread: Floats
 
 
-def _frame(table: Floats) -> Frame:
-    centre = table.mean(axis=0)
+def _frame(table: Floats, weight: Any, intercept: bool) -> Frame:
+    """By the rows' weights, so that a row of weight 2 moves what the row twice would move."""
+    centre = np.average(table, axis=0, weights=weight) if intercept else np.zeros(table.shape[1])
     moved = table - centre
-    spread = np.sqrt((moved**2).mean(axis=0))
+    spread = np.sqrt(np.average(moved**2, axis=0, weights=weight))
     still = spread <= CONSTANT * np.abs(centre)
     moved[:, still] = 0.0
     spread[still] = 1.0
-    return Frame(np.column_stack([moved / spread, np.ones(len(table))]), centre, spread)
+    return Frame(np.column_stack([moved / spread, np.full(len(table), float(intercept))]), centre, spread)
 
 
 def _theta(frame: Frame, constant: Floats, start: Any) -> Floats:
@@ -223,11 +271,18 @@ def _falls_for_ever(system: System, outcome: Outcome) -> bool:
 
 def _fit(loss: Loss, frame: Frame, outcome: Outcome, penalty: float) -> LinearFit:
     weights = outcome.theta[:-1] / frame.spread[:, None]
-    intercept = outcome.theta[-1] - frame.centre @ weights
+    weights, intercept = _even(loss, weights, outcome.theta[-1] - frame.centre @ weights)
     slope = outcome.slope[:-1] * frame.spread[:, None] + frame.centre[:, None] * outcome.slope[-1]
     steepest = float(max(np.abs(slope).max(initial=0.0), np.abs(outcome.slope[-1]).max()))
     message = _message(loss, outcome, penalty)
     return LinearFit(weights, intercept, outcome.reached, outcome.steps, steepest, penalty, outcome.value, message)
+
+
+def _even(loss: Loss, weights: Floats, intercept: Floats) -> tuple[Floats, Floats]:
+    """Under a softmax a number added to all classes changes nothing: of all such answers, the one around 0."""
+    if loss.link != "softmax":
+        return weights, intercept
+    return weights - weights.mean(axis=1, keepdims=True), intercept - intercept.mean()
 
 
 def _message(loss: Loss, outcome: Outcome, penalty: float) -> str:

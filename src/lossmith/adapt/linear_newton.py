@@ -28,6 +28,7 @@ LONG: Final = (0.5, 0.3)  # and at which it is too long: without and with a wind
 MOST_FLOPS: Final = 4e9  # for the matrix of one Newton step; beyond it, conjugate gradients do without
 MOST_UNKNOWNS: Final = 2_000
 FARTHEST: Final = 3.0  # scales that a raw prediction may go in one step under a window
+SINGULAR: Final = 1e-6  # a pivot below this share of the largest, squared about a condition of 1e12
 ROUNDS: Final = 300  # of conjugate gradients
 
 
@@ -215,20 +216,39 @@ def _whole_matrix(system: System, point: Point) -> Floats:
 
 
 def solved(matrix: Floats, right: Floats) -> Floats:
-    """Solve with as little added to the diagonal as makes the matrix positive: directions without a bend stay put."""
+    """Solve with as little added to the diagonal as makes the matrix positive; directions without a bend stay put."""
     from scipy.linalg import cho_factor, cho_solve
 
     size = np.sqrt(np.abs(np.diag(matrix)))
     size = np.maximum(size, 1e-8 * size.max(initial=0.0))
     size[size == 0.0] = 1.0
-    scaled, added = matrix / size / size[:, None], 1e-13
+    scaled, added = matrix / size / size[:, None], 0.0
     while np.isfinite(scaled).all() and added < 1e8:
         try:
             factors = cho_factor(scaled + added * np.eye(len(scaled)), check_finite=False)
-            return np.asarray(cho_solve(factors, right / size, check_finite=False) / size)
         except np.linalg.LinAlgError:
-            added *= 30
+            factors = None
+        pivots = np.zeros(1) if factors is None else np.abs(np.diag(factors[0]))
+        if not added and pivots.min(initial=1.0) < SINGULAR * pivots.max(initial=1.0):
+            found = _shortest(scaled, right / size)
+            if found is not None:
+                return np.asarray(found / size)
+        elif factors is not None:
+            return np.asarray(cho_solve(factors, right / size, check_finite=False) / size)
+        added = max(30 * added, 1e-13)
     return np.asarray(right / size**2)
+
+
+def _shortest(scaled: Floats, right: Floats) -> Floats | None:
+    """The shortest solution of a singular system, the same whatever the rounding; None where there is none."""
+    values, vectors = np.linalg.eigh(scaled)
+    least = len(values) * ROUNDING * 16 * np.abs(values).max()
+    if values[0] < -least:
+        return None
+    kept, along = values > least, vectors.T @ right
+    if np.linalg.norm(along[~kept]) > 1e-8 * np.linalg.norm(right):  # a slope where nothing bends
+        return None
+    return np.asarray(vectors[:, kept] @ (along[kept] / values[kept]))
 
 
 def _by_conjugate_gradients(system: System, point: Point, slope: Floats, coupled: bool) -> Floats:

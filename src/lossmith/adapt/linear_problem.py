@@ -26,6 +26,8 @@ from lossmith.loss.handle import Columns, Loss
 Floats = NDArray[np.float64]
 ROUNDING: Final = float(np.finfo(np.float64).eps)
 HERE: Final = ("value", "per_example_gradient", "per_example_hessian")
+DOWN: Final = ("value", "per_example_gradient")
+BENDS: Final = ("per_example_hessian",)
 AT_ENDS: Final = ("per_example", "per_example_gradient")
 OVER_CLASSES: Final = ("class_", "softmax", "log_softmax")
 
@@ -67,6 +69,15 @@ class Problem:
             return self._through_window(raw, window)
         value, (slopes, bends) = self._evaluate(HERE, self.rows, raw)
         return Look(value * self.unit, slopes.reshape(raw.shape) * self.share, bends.reshape(raw.shape) * self.share)
+
+    def fall(self, raw: Floats) -> tuple[float, Floats]:
+        """The loss and its slopes alone."""
+        value, (slopes,) = self._evaluate(DOWN, self.rows, raw)
+        return value * self.unit, slopes.reshape(raw.shape) * self.share
+
+    def bends(self, raw: Floats) -> Floats:
+        """The second derivative by every raw prediction alone."""
+        return np.asarray(self._evaluate(BENDS, self.rows, raw)[1][0].reshape(raw.shape) * self.share)
 
     def hvp(self, raw: Floats, direction: Floats) -> Floats:
         """The second derivative times a direction (n, outputs): how the slopes change along it."""

@@ -226,6 +226,8 @@ def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
     if root.op == "axis_mean":  # its size divides last, once
         size = axis_size(root.attr)  # type: ignore[arg-type]
         return {leaf: adjoint / size for leaf, adjoint in adjoints(root.args[0], seed).items()}
+    if root.op == "where" and "example" not in root.axes and sums_examples(root.args[0]):
+        return _of_choice(root, seed)
     if not _is_sum_of_finished(root):
         return _one_pass(root, seed, apart=_has_one_sum(root))
     found: dict[Node, Node] = {}
@@ -234,6 +236,14 @@ def adjoints(root: Node, seed: Maybe = ONE) -> dict[Node, Node]:
             for node, adjoint in adjoints(argument, summed_to(passed, argument)).items():
                 found[node] = or_zero(plus(found.get(node), adjoint))
     return found
+
+
+def _of_choice(root: Node, seed: Node) -> dict[Node, Node]:
+    """Of two finished numbers one is chosen by another: so are their derivatives, each in its own safe form."""
+    condition, *branches = root.args
+    found = [adjoints(b, summed_to(seed, b)) if sums_examples(b) else {} for b in branches]
+    leaves = {leaf: None for branch in found for leaf in branch if "example" in leaf.axes}
+    return {leaf: make("where", condition, *(branch.get(leaf, ZERO) for branch in found)) for leaf in leaves}
 
 
 def _is_sum_of_finished(node: Node) -> bool:

@@ -95,7 +95,7 @@ def kernel_floats() -> System:
         )
         return lambda *args: np.asarray(function(*args, 1, 1)[0])
 
-    plain = [op for op, (cell, _) in TABLE.items() if not isinstance(cell, Unsupported) and _is_elementwise(op)]
+    plain = [op for op, (cell, *_) in TABLE.items() if not isinstance(cell, Unsupported) and _is_elementwise(op)]
     return replace(NUMPY, primitives={**NUMPY.primitives, **{op: compiled(op, OPERATIONS[op].arity) for op in plain}})
 
 

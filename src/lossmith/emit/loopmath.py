@@ -10,6 +10,7 @@ from lossmith.emit.vectormath import (
     cosh_f64,
     digamma_f64,
     erf_f64,
+    exp_down_f64,
     exp_dw_f64,
     exp_f64,
     exp_rest_f64,
@@ -35,13 +36,14 @@ from lossmith.emit.vectormath import (
 )
 
 exp, exp_rest, expm1, log, log1p, log1p_unit = exp_f64, exp_rest_f64, expm1_f64, log_f64, log1p_f64, log1p_unit_f64
+exp_down, exp_down_w32 = exp_down_f64, exp_w32
 power, tanh, sinh, cosh = pow_f64, tanh_f64, sinh_f64, cosh_f64
 lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
 
 __all__ = [
-    "add_up", "cosh", "digamma", "erf", "exp", "exp_muladd", "exp_muladd_w32", "exp_rest", "exp_rest_w32", "exp_w32",
-    "expm1", "lgamma", "log", "log1p", "log1p_unit", "log1p_unit_w32", "magnitude", "maximum", "minimum", "power",
-    "root", "select", "sign", "sinh", "tanh", "wide_vectors",
+    "add_up", "cosh", "digamma", "erf", "exp", "exp_down", "exp_down_w32", "exp_muladd", "exp_muladd_w32",
+    "exp_rest", "exp_rest_w32", "exp_w32", "expm1", "lgamma", "log", "log1p", "log1p_unit", "log1p_unit_w32",
+    "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh", "tanh", "wide_vectors",
 ]  # fmt: skip
 
 

@@ -34,7 +34,8 @@ def _log_total(x: Any, n: Any) -> Any:
     x = np.broadcast_to(np.atleast_2d(x), (n, np.atleast_2d(x).shape[1]))
     top = np.max(x, axis=0, keepdims=True, initial=-np.inf)
     finite = np.where(np.isfinite(top), top, 0.0)
-    return np.where(np.isfinite(top), finite + np.log(np.sum(np.exp(x - finite), axis=0, keepdims=True)), top)
+    total = np.sum(np.exp(x - finite), axis=0, keepdims=True)
+    return np.where(np.isfinite(top), finite + np.log(np.where(np.isfinite(top), total, 1.0)), top)
 
 
 def _border(score: Any, mass: Any, amount: Any) -> Any:

@@ -1,22 +1,28 @@
-"""A pass over the rows → Numba text: one serial loop over a range of chunks, everything computed in float64.
+"""A pass over the rows → Numba text: one serial loop over a range of chunks, computed in float64 or in float32.
 
 Comes in: a pass and how each leaf is stored. Goes out: the text of `kernel(arrays..., parameters, finished numbers,
-outputs..., sums, classes, first chunk, last chunk)`. Rows of a chunk are slices; terms of a sum go to a small buffer that is
-added up after the chunk in double words, so that neither threads nor chunk borders show in a sum.
+outputs..., sums, classes, first chunk, last chunk)`. The terms of a chunk are added up in double words of float64, so that
+neither threads nor chunk borders show in a sum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
+from typing import Final, Literal
 
-from lossmith.emit.class_loops import row_loop
+from lossmith.emit.block_loop import IMPORTS, WIDTH, block_loop, takes_blocks
+from lossmith.emit.class_loops import WITH_CLASSES, class_text
+from lossmith.emit.class_targets import rewritten, unguarded
+from lossmith.emit.class_text import Layout
+from lossmith.emit.precision import ROWS
 from lossmith.emit.to_numpy import needed
-from lossmith.emit.writer import REDUCTIONS, Leaf, Writer, compute, count_faults, write
+from lossmith.emit.writer import Leaf, Writer, compute
 from lossmith.formula.node import Node, number_of
 from lossmith.kernel.program import Pass
 
-ROWS: Final = 2048
+Arithmetic = Literal["double", "narrow", "single"]
+"""Float64; float64 for rows and results in float32, whose exp may be shorter; float32, but for the sums."""
 
 HEADER: Final = """\
 import math
@@ -25,36 +31,71 @@ import numpy as np
 from numba import njit
 
 from lossmith.emit.loopmath import (
-    add_up, cosh, digamma, erf, exp, exp_muladd, exp_rest, expm1, lgamma, log, log1p, log1p_unit, magnitude, maximum,
-    minimum, power, root, select, sign, sinh, tanh, wide_vectors,
+    add_up, cosh, digamma, erf, exp, exp_down, exp_muladd, exp_rest, expm1, lgamma, log, log1p, log1p_unit, magnitude,
+    maximum, minimum, power, root, select, sign, sinh, tanh, wide_vectors,
 )
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=True)
 """
+SHORT: Final = ("exp", "exp_down", "exp_muladd", "exp_rest", "log1p_unit")
 
 
-NARROW: Final = (
-    HEADER.replace(" exp,", " exp_w32 as exp,")
-    .replace(" exp_muladd,", " exp_muladd_w32 as exp_muladd,")
-    .replace(" exp_rest,", " exp_rest_w32 as exp_rest,")
-    .replace(" log1p_unit,", " log1p_unit_w32 as log1p_unit,")
-)
+def _with(header: str, imports: str) -> str:
+    return header.replace("\n\n@njit", f"{imports}\n\n@njit")
+
+
+def _narrow(header: str) -> str:
+    """The header with the short functions under the names of the exact ones."""
+    for name in SHORT:
+        header = header.replace(f" {name},", f" {name}_w32 as {name},")
+    return header
+
+
+HEADERS: Final[dict[Arithmetic, str]] = {
+    "double": HEADER,
+    "narrow": _narrow(HEADER),
+    "single": HEADER.replace("emit.loopmath", "emit.vectormath_single").replace("minimum,", "minimum, moderate,"),
+}
 
 
 def kernel_text(
-    parts: Pass, leaves: Sequence[Leaf], parameters: Sequence[Node], classes: bool, narrow: bool = False
+    parts: Pass,
+    leaves: Sequence[Leaf],
+    parameters: Sequence[Node],
+    classes: bool,
+    arithmetic: Arithmetic = "double",
+    layout: Layout = "rows",
 ) -> str:
-    """The source of one kernel, complete with its imports; `narrow` for float32 rows, whose exp may be shorter."""
-    w = Writer(parts, leaves, parameters, classes)
-    order = _prepare(w)
-    _open(w)
+    """The source of one kernel, complete with its imports; `layout`: what lies side by side where rows have classes."""
     if classes:
-        row_loop(w, order)
+        short = arithmetic != "double"
+        header = _with(HEADERS["narrow" if short else "double"], WITH_CLASSES)
+        return header + class_text(parts, leaves, parameters, short, layout)
+    w = Writer(_unguarded(parts), leaves, parameters, arithmetic == "single")
+    header, order = HEADERS[arithmetic], _named(w)
+    blocks = takes_blocks(order)
+    assert blocks or not w.single, "float32 kernels are made of blocks"
+    _loads(w, blocks)
+    _open(w)
+    if blocks:
+        block_loop(w, order)
     else:
-        _flat_loop(w, order)
+        _row_loop(w, order)
     _close(w)
-    return (NARROW if narrow else HEADER) + "\n".join(w.lines) + "\n"
+    return (_with(header, IMPORTS) if blocks else header) + "\n".join(w.lines) + "\n"
+
+
+def _unguarded(parts: Pass) -> Pass:
+    """The pass without guards that let NaN through where it goes through anyway."""
+    stops = dict.fromkeys((*parts.inputs, *parts.chosen))
+    outputs = tuple((name, rewritten(node, stops, unguarded)) for name, node in parts.outputs)
+    return replace(parts, outputs=outputs)
+
+
+def rows_of_chunk(n_classes: int) -> int:
+    """How many rows a chunk has: whole tiles of rows where there are classes, and more numbers, for fewer sums."""
+    return ROWS if n_classes == 1 else max(16, 8 * ROWS // n_classes // 16 * 16)
 
 
 def slots(parts: Pass, n_classes: int) -> list[int]:
@@ -62,45 +103,49 @@ def slots(parts: Pass, n_classes: int) -> list[int]:
     return [n_classes if "class" in body.axes else 1 for body in parts.bodies]
 
 
-def _prepare(w: Writer) -> list[Node]:
+def _named(w: Writer) -> list[Node]:
+    """Name what is given; what is to be computed, in order."""
     for j, leaf in enumerate(w.leaves):
         w.names[leaf.node] = f"v{j}"
-        w.loads[leaf.node] = {
-            "row": f"v{j} = np.float64(a{j}[i])",
-            "matrix": f"v{j} = np.float64(a{j}[i, k])",
-            "index": f"v{j} = select(a{j}[i] == k, 1.0, 0.0)",
-        }[leaf.storage]
-    for j, parameter in enumerate(w.parameters):
-        w.names[parameter] = f"p{j}"
-    for j, node in enumerate(w.parts.inputs):
-        w.names[node] = f"f{j}"
-        if w.wide(node):
-            w.loads[node] = f"f{j} = fin[{j}, k]"
+    for letter, nodes in (("p", w.parameters), ("f", w.parts.inputs)):
+        for j, node in enumerate(nodes):
+            w.names[node] = f"{letter}{j}"
+            if w.single:  # what float64 says more is kept under a second name
+                w.precise[node] = f"{letter}{j}_"
     order = [n for n in needed(w.parts.roots, w.names) if number_of(n) is None]
-    for node in order:
-        below = max((w.level.get(a, 0) for a in node.args), default=0) if node not in w.names else 0
-        w.level[node] = below + (1 if node.op in REDUCTIONS and node not in w.names else 0)
     return [n for n in order if n not in w.names]
 
 
+def _loads(w: Writer, blocks: bool) -> None:
+    """How each leaf is read, in the arithmetic of the kernel."""
+    width, kind = WIDTH[w.single], "as_f32" if w.single else "as_f64"
+    for j, leaf in enumerate(w.leaves):
+        lanes = f"{kind}(lanes_at(a{j}, i, {width}), {width})"
+        w.loads[leaf.node] = f"v{j} = {lanes}" if blocks else f"v{j} = np.float64(a{j}[i])"
+
+
 def _open(w: Writer) -> None:
+    """The function, and the numbers that are the same for all rows."""
     outputs = "".join(f"o{j}, " for j in range(len(w.parts.outputs)))
     arrays = "".join(f"x{j}, " for j in range(len(w.leaves)))
     w.add(0, f"def kernel({arrays}par, fin, {outputs}sums, n_classes, first, last):")
     w.add(1, "wide_vectors()")
     w.add(1, "n = x0.shape[0]")
     w.add(1, f"rows = max(1, {ROWS} // n_classes)")
-    for j, _ in enumerate(w.parameters):
-        w.add(1, f"p{j} = par[{j}]")
+    for j, node in enumerate(w.parameters):
+        w.add(1, f"{w.precise.get(node, w.names[node])} = par[{j}]")
     for j, node in enumerate(w.parts.inputs):
-        if not w.wide(node):
-            w.add(1, f"f{j} = fin[{j}, 0]")
+        w.add(1, f"{w.precise.get(node, w.names[node])} = fin[{j}, 0]")
+    for node, exact in w.precise.items():
+        w.add(1, f"{w.names[node]} = np.float32({exact})")
+
+
+def _row_loop(w: Writer, order: list[Node]) -> None:
+    """Rows one by one, for operations that have no form for lanes; terms go to a buffer, which is added up."""
     if w.parts.bodies:
-        w.add(1, "lanes = np.empty(64)")
-    for j, body in enumerate(w.parts.bodies):
-        shape = "(n_classes, rows)" if w.wide(body) else "rows"
-        w.add(1, f"buffer{j} = np.empty({shape})")
-    w.add(1, "#scratch")
+        w.add(1, "lanes = np.empty(16)")
+    for j, _ in enumerate(w.parts.bodies):
+        w.add(1, f"buffer{j} = np.empty(rows)")
     w.add(1, "for c in range(first, last):")
     w.add(2, "lo = c * rows")
     w.add(2, "hi = min(lo + rows, n)")
@@ -110,31 +155,24 @@ def _open(w: Writer) -> None:
         w.add(2, f"r{j} = o{j}[lo:hi]")
     if w.parts.faults:
         w.add(2, "faults = 0")
-
-
-def _flat_loop(w: Writer, order: list[Node]) -> None:
     w.add(2, "for i in range(a0.shape[0]):")
     for leaf in w.leaves:
         w.add(3, w.loads[leaf.node])
     for node in order:
         compute(w, 3, node)
-    write(w, 3, 0, classes=False)
-    count_faults(w)
+    for j, body in enumerate(w.parts.bodies):
+        w.add(3, f"buffer{j}[i] = {w.name(body)}")
+    for j, (_, node) in enumerate(w.parts.outputs):
+        w.add(3, f"r{j}[i] = {w.name(node)}")
+    for fault in w.parts.faults:
+        w.add(3, f"faults += np.int64({w.name(fault)})")
+    for j, _ in enumerate(w.parts.bodies):
+        w.add(2, f"add_up(buffer{j}, hi - lo, lanes, sums[{j}], c)")
 
 
 def _close(w: Writer) -> None:
-    """Add up the buffers of the chunk; the last sum counts its faulty rows."""
+    """The last sum counts the faulty rows of the chunk; a float32 kernel returns how many chunks are in doubt."""
     if w.parts.faults:
         w.add(2, "sums[sums.shape[0] - 1, c, 0] = faults")
-    slot = 0
-    offset = ""
-    for j, body in enumerate(w.parts.bodies):
-        if w.wide(body):
-            w.add(2, "for k in range(n_classes):")
-            w.add(3, f"add_up(buffer{j}[k], hi - lo, lanes, sums[{slot}{offset} + k], c)")
-            offset += " + n_classes"
-        else:
-            w.add(2, f"add_up(buffer{j}, hi - lo, lanes, sums[{slot}{offset}], c)")
-            slot += 1
-    if "    #scratch" in w.lines:
-        w.lines.remove("    #scratch")
+    if w.single:
+        w.add(1, "return doubts")

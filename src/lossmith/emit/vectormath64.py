@@ -16,6 +16,8 @@ from lossmith.emit.vectormath_words import (
     inlined,
     magnitude,
     nearest,
+    opaque,
+    powers_of_two,
     quick_two_sum,
     select,
     signed,
@@ -27,6 +29,7 @@ LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 LN2_HI = float.fromhex("0x1.62e42fefa39efp-1")
 LN2_LO = float.fromhex("0x1.abc9e3b39803fp-56")
 SHIFT = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the low bits
+TWICE_BIASED = SHIFT + 2046.0  # and this one leaves it with twice the bias of exponents
 TWO_52 = 4503599627370496.0
 TWO_54 = 18014398509481984.0
 SMALLEST_NORMAL = 2.2250738585072014e-308
@@ -38,18 +41,17 @@ NAN = float("nan")
 @inlined
 def _power_of_two(k: Word) -> tuple[Word, Word]:
     """Two factors whose product is 2**k, each a normal number, for |k| <= 2044."""
-    half = fma(k, 0.5, SHIFT)
-    rest = (k - (half - SHIFT)) + SHIFT
-    return from_bits((bits(half) + 1023) << 52), from_bits((bits(rest) + 1023) << 52)
+    a, b = powers_of_two(k + opaque(TWICE_BIASED))
+    return a, b
 
 
 @inlined
 def _reduce(x: Word) -> tuple[Word, Word, Word]:
     """`(k, r, c)`: x = k*ln2 + r + c, |r| <= ln2/2, c a correction far below the last digit of r."""
-    k = fma(x, LOG2_E, SHIFT) - SHIFT
-    a = fma(-k, LN2_HI, x)
-    r = fma(-k, LN2_LO, a)
-    return k, r, fma(-k, LN2_LO, a - r)
+    k = fma(x, opaque(LOG2_E), opaque(SHIFT)) - opaque(SHIFT)
+    a = fma(-k, opaque(LN2_HI), x)
+    r = fma(-k, opaque(LN2_LO), a)
+    return k, r, fma(-k, opaque(LN2_LO), a - r)
 
 
 @inlined
@@ -66,10 +68,14 @@ def _exp_tail(r: Word, c: Word) -> Word:
     """exp(r + c) - 1 - r for |r| <= ln2/2 (minimax, 11 terms, error 2**-64)."""
     r2 = r * r
     r4 = r2 * r2
-    low = fma(fma(0.008333333333316617, r, 0.04166666666666673), r2, fma(0.16666666666666685, r, 0.5))
-    middle = fma(0.00019841269897362637, r, 0.0013888888888858328)
-    middle = fma(fma(2.755723392878573e-06, r, 2.480158737393444e-05), r2, middle)
-    high = fma(2.0926986412747343e-09, r2, fma(2.511234869381996e-08, r, 2.755723321016697e-07))
+    low = fma(
+        fma(opaque(0.008333333333316617), r, opaque(0.04166666666666673)),
+        r2,
+        fma(opaque(0.16666666666666685), r, opaque(0.5)),
+    )
+    middle = fma(opaque(0.00019841269897362637), r, opaque(0.0013888888888858328))
+    middle = fma(fma(opaque(2.755723392878573e-06), r, opaque(2.480158737393444e-05)), r2, middle)
+    high = fma(opaque(2.0926986412747343e-09), r2, fma(opaque(2.511234869381996e-08), r, opaque(2.755723321016697e-07)))
     return fma(r2, fma(r4, fma(r4, high, middle), low), fma(c, r, c))
 
 
@@ -85,6 +91,14 @@ def exp_f64(x: Word) -> Word:
     """e**x."""
     x = select(x > 710.0, 710.0, select(x < -746.0, -746.0, x))
     k, r, c = _reduce(x)
+    a, b = _power_of_two(k)
+    return _exp_sum(r, c) * a * b
+
+
+@inlined
+def exp_down_f64(x: Word) -> Word:
+    """e**x for x <= 0."""
+    k, r, c = _reduce(select(x < opaque(-746.0), opaque(-746.0), x))
     a, b = _power_of_two(k)
     return _exp_sum(r, c) * a * b
 
@@ -157,8 +171,12 @@ def _split(x: Word) -> tuple[Word, Word]:
 def _log_tail(z: Word) -> Word:
     """(2*atanh(s)/s - 2) / z with z = s*s for |s| <= 0.1716 (minimax of degree 6, error 2**-59)."""
     z2 = z * z
-    low = fma(fma(0.22222198378537128, z, 0.28571428744140787), z2, fma(0.39999999999407493, z, 0.6666666666666735))
-    high = fma(0.14799065307755488, z2, fma(0.1531375583862473, z, 0.1818357516240913))
+    low = fma(
+        fma(opaque(0.22222198378537128), z, opaque(0.28571428744140787)),
+        z2,
+        fma(opaque(0.39999999999407493), z, opaque(0.6666666666666735)),
+    )
+    high = fma(opaque(0.14799065307755488), z2, fma(opaque(0.1531375583862473), z, opaque(0.1818357516240913)))
     return fma(z2 * z2, high, low)
 
 
@@ -201,16 +219,24 @@ def log1p_f64(x: Word) -> Word:
 @inlined
 def log1p_unit_f64(x: Word) -> Word:
     """log(1 + x) for 0 <= x <= 1 (the tail of softplus), at half the cost (minimax in |s| <= 0.2, error 2**-62)."""
-    high = x > 0.5
-    f = select(high, (x - 1.0) * 0.5, x)
-    s = f / (2.0 + f)
+    high = x > opaque(0.5)
+    f = select(high, (x - opaque(1.0)) * opaque(0.5), x)
+    s = f / (opaque(2.0) + f)
     z = s * s
     z2 = z * z
-    low = fma(fma(0.22222224286815498, z, 0.2857142855591197), z2, fma(0.40000000000056346, z, 0.666666666666666))
-    top = fma(fma(0.13840846021859568, z, 0.1317392293289964), z2, fma(0.15391092750827914, z, 0.1818166646017926))
-    half = 0.5 * f * f
-    small = fma(s, fma(z, fma(z2 * z2, top, low), half), select(high, LN2_LO, 0.0))
-    return select(high, LN2_HI, 0.0) + (f - (half - small))
+    low = fma(
+        fma(opaque(0.22222224286815498), z, opaque(0.2857142855591197)),
+        z2,
+        fma(opaque(0.40000000000056346), z, opaque(0.666666666666666)),
+    )
+    top = fma(
+        fma(opaque(0.13840846021859568), z, opaque(0.1317392293289964)),
+        z2,
+        fma(opaque(0.15391092750827914), z, opaque(0.1818166646017926)),
+    )
+    half = opaque(0.5) * f * f
+    small = fma(s, fma(z, fma(z2 * z2, top, low), half), select(high, opaque(LN2_LO), 0.0))
+    return select(high, opaque(LN2_HI), 0.0) + (f - (half - small))
 
 
 @inlined

@@ -1,7 +1,7 @@
-"""Functions of statistics in float64, one number at a time; and the sum of a chunk with its error.
+"""Functions of statistics in float64, one number at a time.
 
-Comes in: float64 scalars (or the terms of a chunk) inside a Numba kernel. Goes out: float64. The special functions
-branch and call the C library, so a loop over them is not vectorised; the sum is.
+Comes in: float64 scalars inside a Numba kernel. Goes out: float64. They branch and call the C library, so that a loop
+over them is not vectorised.
 """
 
 from __future__ import annotations
@@ -9,41 +9,7 @@ from __future__ import annotations
 import math
 
 from lossmith.emit.vectormath64 import INF, NAN, log_f64
-from lossmith.emit.vectormath_words import Word, fma, inlined, magnitude, nearest, select, two_sum
-
-LANES = 32
-"""Independent sums that a chunk is added up in: two cache lines of partial sums for 512-bit vectors."""
-
-
-@inlined
-def add_up(values: Word, n: Word, lanes: Word, sums: Word, c: Word) -> None:
-    """Write the sum of `values[:n]` to `sums[c]` as (hi, lo), about 106 bits of it; `lanes` is scratch of length 64.
-
-    An infinite or NaN term gives (that, 0), so that merging sums does not turn infinity into NaN.
-    """
-    high, low = lanes[:LANES], lanes[LANES : 2 * LANES]
-    for j in range(LANES):
-        high[j] = 0.0
-        low[j] = 0.0
-    whole = n // LANES
-    for b in range(whole):
-        block = values[LANES * b : LANES * b + LANES]
-        for j in range(LANES):
-            high[j], e = two_sum(high[j], block[j])
-            low[j] += e
-    rest = values[LANES * whole : n]
-    for j in range(rest.shape[0]):
-        high[j], e = two_sum(high[j], rest[j])
-        low[j] += e
-    plain, hi, lo = 0.0, 0.0, 0.0
-    for j in range(LANES):
-        plain += high[j]
-        hi, e = two_sum(hi, high[j])
-        lo += e + low[j]
-    hi, lo = two_sum(hi, lo)
-    finite = magnitude(hi) < INF
-    sums[c, 0] = select(finite, hi, plain)
-    sums[c, 1] = select(finite, lo, 0.0)
+from lossmith.emit.vectormath_words import Word, fma, inlined, nearest
 
 
 @inlined

@@ -5,7 +5,7 @@ Comes in: a pass and how each leaf is stored. Goes out: `Writer`, which the loop
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -15,6 +15,10 @@ from lossmith.kernel.program import Pass
 
 Storage = Literal["row", "matrix", "index"]
 REDUCTIONS: Final = frozenset({"class_sum", "class_max", "class_first_max"})
+MAGNIFYING: Final = frozenset({"power", "exp_muladd"})
+"""Operations that magnify a rounding of their arguments, so that float32 kernels hand them float64 where they have it."""
+
+SPELLED: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -32,48 +36,51 @@ class Writer:
     parts: Pass
     leaves: Sequence[Leaf]
     parameters: Sequence[Node]
-    classes: bool
+    single: bool = False
+    """Whether everything is computed in float32: then numbers and parameters are float32 names."""
     lines: list[str] = field(default_factory=list)
     names: dict[Node, str] = field(default_factory=dict)
-    level: dict[Node, int] = field(default_factory=dict)
-    scratch: dict[Node, str] = field(default_factory=dict)
     loads: dict[Node, str] = field(default_factory=dict)
+    precise: dict[Node, str] = field(default_factory=dict)
 
     def add(self, depth: int, text: str) -> None:
         self.lines.append("    " * depth + text)
 
-    def wide(self, node: Node) -> bool:
-        """Whether the node has a number for each class here."""
-        return self.classes and "class" in node.axes
-
     def name(self, node: Node) -> str:
         value = number_of(node)
-        if value is not None:
-            return number_text(value) if value >= 0 else f"({number_text(value)})"
-        return self.names[node]
+        if value is None:
+            return self.names[node]
+        return self.number(value)
+
+    def number(self, value: float) -> str:
+        """A constant in the arithmetic of the kernel."""
+        if self.single:
+            return f"np.float32({number_text(value)})"
+        return number_text(value) if value >= 0 else f"({number_text(value)})"
+
+    def exact(self, node: Node) -> str:
+        """The name as `name` gives it, but in float64 where that says more: of a parameter, a finished number, a constant."""
+        value = number_of(node)
+        return self.precise.get(node, self.name(node)) if value is None else number_text(value)
 
 
-def compute(w: Writer, depth: int, node: Node) -> None:
+def compute(w: Writer, depth: int, node: Node, spelled: Mapping[str, str] = SPELLED) -> None:
     """One statement: the node from its arguments."""
     name = f"t{len(w.names)}"
-    text = spelling(node.op, "numba").format(*(w.name(a) for a in node.args))
-    w.add(depth, f"{name} = {text}")
+    arguments = [w.exact(a) if w.single and node.op in MAGNIFYING else w.name(a) for a in node.args]
+    text = _shortcut(node) or spelled.get(node.op) or spelling(node.op, "numba")
+    w.add(depth, f"{name} = {text.format(*arguments)}")
     w.names[node] = name
 
 
-def count_faults(w: Writer) -> None:
-    """Count the row if a fault is true of it."""
-    for fault in w.parts.faults:
-        w.add(3, f"faults += np.int64({w.name(fault)})")
-
-
-def write(w: Writer, depth: int, level: int | None, *, classes: bool) -> None:
-    """Store the bodies and outputs that are known at this level."""
-    for j, body in enumerate(w.parts.bodies):
-        if (w.wide(body)) == classes and level in (None, w.level.get(body, 0)):
-            place = f"buffer{j}[k, i]" if classes else f"buffer{j}[i]"
-            w.add(depth, f"{place} = {w.name(body)}")
-    for j, (_, node) in enumerate(w.parts.outputs):
-        if (w.wide(node)) == classes and level in (None, w.level.get(node, 0)):
-            place = f"r{j}[i, k]" if classes else f"r{j}[i]"
-            w.add(depth, f"{place} = {w.name(node)}")
+def _shortcut(node: Node) -> str | None:
+    """A cheaper text where the arguments allow it: an exponential that falls, an extreme against a number."""
+    if node.op == "exp" and node.args[0].op == "negative" and node.args[0].args[0].op == "abs":
+        return "exp_down({0})"
+    if node.op not in ("maximum", "minimum"):
+        return None
+    sign = ">" if node.op == "maximum" else "<"
+    numbers = [number_of(a) is not None for a in node.args]
+    if numbers == [False, True]:  # NaN fails the comparison and stays
+        return f"select({{1}} {sign} {{0}}, {{1}}, {{0}})"
+    return f"select({{0}} {sign} {{1}}, {{0}}, {{1}})" if numbers == [True, False] else None

@@ -222,6 +222,8 @@ def _class_target(
 
 def _indices(definition: Definition, label: str, flat: Array, width: int, present: Array | None) -> Array:
     """Class indices as int64; a row of weight 0 may hold anything."""
+    if flat.dtype == np.int64 and (not flat.size or flat.view(np.uint64).max() < width):  # below 0 is far above
+        return np.ascontiguousarray(flat)
     with np.errstate(invalid="ignore"):
         good = (flat >= 0) & (flat < width) & (flat == np.floor(flat) if flat.dtype.kind == "f" else True)
     expected = f"{label} must hold class indices 0 to {width - 1}"
