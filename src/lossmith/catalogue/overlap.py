@@ -15,16 +15,13 @@ from lossmith.numerics.interval import NONNEGATIVE
     target="binary",
     link="sigmoid",
     per="class",
-    domain={"smooth": NONNEGATIVE, "keep_empty": NONNEGATIVE},
+    domain={"smooth": NONNEGATIVE},
     source="Milletari, Navab and Ahmadi (2016), V-Net, arXiv:1606.04797, section 3, with plain sums in the denominator",
 )
-def dice(y: Node, p: Node, smooth: float = 1.0, keep_empty: float = 0.0) -> Node:
+def dice(y: Node, p: Node, smooth: float = 1.0) -> Node:
     """One minus the Dice overlap, for each class, then averaged over the classes.
 
-    Of a class without positives there is nothing to overlap with: it costs 0 and has no gradient. With `keep_empty` 1 it
-    costs what the formula says, which `smooth` keeps from being 1.
-
-    Domain: y is 0 or 1, or a probability; any finite raw prediction; smooth >= 0; keep_empty is 0 or 1.
+    Domain: y is 0 or 1, or a probability; any finite raw prediction; smooth >= 0.
     Shapes: y and raw of one shape; classes, where there are any, on axis 1; one number for all of them.
     Units: none (0 is a perfect overlap); smooth is in rows.
 
@@ -32,25 +29,20 @@ def dice(y: Node, p: Node, smooth: float = 1.0, keep_empty: float = 0.0) -> Node
     >>> ls.get("dice", smooth=0.0).value([1.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0])
     0.5
     """
-    loss = 1 - (2 * ls.sum(y * p) + smooth) / (ls.sum(y) + ls.sum(p) + smooth)
-    return ls.where(ls.sum(y) + keep_empty > 0, loss, 0)
+    return 1 - (2 * ls.sum(y * p) + smooth) / (ls.sum(y) + ls.sum(p) + smooth)
 
 
 @define(
     target="binary",
     link="sigmoid",
     per="class",
-    domain={"alpha": NONNEGATIVE, "beta": NONNEGATIVE, "smooth": NONNEGATIVE, "keep_empty": NONNEGATIVE},
+    domain={"alpha": NONNEGATIVE, "beta": NONNEGATIVE, "smooth": NONNEGATIVE},
     source="Salehi et al. (2017), Tversky loss function for image segmentation, arXiv:1706.05721",
 )
-def tversky(
-    y: Node, p: Node, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0, keep_empty: float = 0.0
-) -> Node:
+def tversky(y: Node, p: Node, alpha: float = 0.5, beta: float = 0.5, smooth: float = 1.0) -> Node:
     """One minus the Tversky index: `alpha` weighs false alarms, `beta` weighs misses; for each class, then averaged.
 
-    A class without positives costs 0 and has no gradient; with `keep_empty` 1 it costs what the formula says.
-
-    Domain: y is 0 or 1, or a probability; any finite raw prediction; alpha, beta, smooth >= 0; keep_empty is 0 or 1.
+    Domain: y is 0 or 1, or a probability; any finite raw prediction; alpha, beta, smooth >= 0.
     Shapes: y and raw of one shape; classes, where there are any, on axis 1; one number for all of them.
     Units: none (0 is a perfect overlap); smooth is in rows.
 
@@ -61,5 +53,4 @@ def tversky(
     hits = ls.sum(y * p)
     false_alarms = ls.sum((1 - y) * p)
     misses = ls.sum(y * (1 - p))
-    loss = 1 - (hits + smooth) / (hits + alpha * false_alarms + beta * misses + smooth)
-    return ls.where(ls.sum(y) + keep_empty > 0, loss, 0)
+    return 1 - (hits + smooth) / (hits + alpha * false_alarms + beta * misses + smooth)

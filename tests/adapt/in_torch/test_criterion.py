@@ -260,13 +260,35 @@ def test_no_rows_in_a_network_leave_its_parameters_alone(path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_target_without_a_positive_is_not_empty(path):
-    """Dice then says what its formula says, and is finite: p / (p + smooth) of the sum p."""
+@pytest.mark.parametrize("name", ["dice", "tversky"])
+def test_where_there_is_nothing_to_overlap_with_an_overlap_loss_is_zero(path, name):
+    import torch
+
+    z = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.zeros_like(z)
+    value = ls.for_torch(numpy_loss(name), path=path)(z, y)
+    value.backward()
+    assert value.item() == 0.0 and z.grad is not None and not z.grad.any()
+    y[:, 1] = 1.0
+    found = ls.for_torch(numpy_loss(name), path=path)(z, y)
+    (gradient,) = torch.autograd.grad(found, z)
+    alone = numpy_loss(name).value(y[:, 1].numpy(), z.detach()[:, 1].numpy())
+    assert found.item() == pytest.approx(alone / 3, rel=4 * 2.0**-52)
+    assert gradient[:, 1].all() and not gradient[:, ::2].any()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_another_rule_for_a_target_without_positives(path):
+    """As the formula says: p / (p + smooth) of the sum p; or not a number, with no gradient."""
     import torch
 
     z = torch.zeros(4, dtype=torch.float64, requires_grad=True)
-    value = ls.for_torch(numpy_loss("dice", smooth=1.0), path=path)(z, torch.zeros_like(z))
-    assert value.item() == pytest.approx(2.0 / 3.0, rel=4 * 2.0**-52)
+    said = ls.for_torch(numpy_loss("dice", smooth=1.0), path=path, blank_target="formula")(z, torch.zeros_like(z))
+    assert said.item() == pytest.approx(2.0 / 3.0, rel=4 * 2.0**-52)
+    unknown = ls.for_torch(numpy_loss("dice"), path=path, blank_target="nan")(z, torch.zeros_like(z))
+    assert unknown.isnan() and not torch.autograd.grad(unknown, z)[0].any()
+    with pytest.raises(ls.LossmithError, match="LM442"):
+        ls.for_torch(numpy_loss("dice"), blank_target="null")
 
 
 # Saved, copied, moved -------------------------------------------------------------------------------------------------

@@ -45,10 +45,7 @@ def _rows(name: str, n: int, dtype: Any) -> tuple[Any, Any]:
 
 
 def _criterion(name: str) -> Callable[..., Any]:
-    from lossmith.adapt.in_torch import plain
-    from lossmith.adapt.in_torch.call import Call
-
-    return lambda z, y, w=None: plain.apply(Call(LOSSES[name], False, z, y, w))
+    return ls.for_torch(LOSSES[name])
 
 
 def _of_kernels(name: str, z: Any, y: Any, w: Any) -> tuple[Any, Any]:

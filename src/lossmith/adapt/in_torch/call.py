@@ -30,7 +30,8 @@ class Call:
     """What is computed (`loss`; its finished number, or with `per_row` each row's own weighted term) of which tensors.
 
     `input` are raw predictions; `target` a tensor, or a mapping where the loss declares several; `weight` has a leading
-    part of the example shape; `columns` are the declared extra columns, "mask" and "group". `workers` merge sums.
+    part of the example shape; `columns` are the declared extra columns, "mask" and "group". `workers` merge sums. `key`: the
+    number under which a criterion has noted its loss for graphs, in which older PyTorch takes no object for a constant.
     """
 
     loss: Loss
@@ -40,3 +41,4 @@ class Call:
     weight: Tensor | None = None
     columns: Mapping[str, Tensor] | None = None
     workers: Workers | None = None
+    key: int | None = None

@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn, final
 import torch
 from torch import Tensor, nn
 
+from lossmith.adapt.in_torch import blank_targets, fused, fused_op, guards, plain, plain_plan
 from lossmith.adapt.in_torch import compat as counterparts
-from lossmith.adapt.in_torch import fused, fused_op, guards, plain
 from lossmith.adapt.in_torch.call import Call, Workers
 from lossmith.adapt.in_torch.last_layer import array_of, bias_of, prediction
 from lossmith.adapt.in_torch.workers import AVERAGED, across, with_all_rows
@@ -43,9 +43,11 @@ def criterion_of(
     path: str,
     model: nn.Module | None,
     workers: Workers | None,
+    blank_target: str = "zero",
 ) -> Criterion:
     """What `for_torch` gives; see there."""
     _check_words(compat, path)
+    loss = blank_targets.under(loss, blank_target) if isinstance(loss, Loss) else loss
     form = _form(loss, reduction, compat)
     if form is None:
         assert isinstance(loss, Loss)
@@ -140,7 +142,12 @@ class Criterion(nn.Module):
         for name, tensor in (form.fills if form else {}).items():
             self.register_buffer(name, tensor)
         self._watch: guards.Watch | None = guards.watch_for(loss.definition)
+        self._noted = plain_plan.key_of(loss)
         self._key = fused_op.key_of(loss) if path == "fused" and form is None else None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._noted = plain_plan.key_of(self.loss)
 
     def forward(
         self, input: Tensor, target: Targets, sample_weight: Tensor | None = None, *, columns: Columns = None
@@ -148,7 +155,8 @@ class Criterion(nn.Module):
         """The loss as a 0-d tensor (reduction "none": of the example shape); differentiable, also by targets and weights."""
         if self.form is not None:
             return counterparts.evaluate(self, self.form, input, target, sample_weight, columns)
-        return self.answer(Call(self.loss, self.per_row, input, target, sample_weight, columns, self.workers))
+        key = self._noted if torch.compiler.is_compiling() else None
+        return self.answer(Call(self.loss, self.per_row, input, target, sample_weight, columns, self.workers, key))
 
     def answer(self, call: Call) -> Tensor:
         """One call, on the path that fits it."""

@@ -30,6 +30,7 @@ def for_torch(
     path: str = "auto",
     model: nn.Module | None = None,
     workers: Workers | None = None,
+    blank_target: str = "zero",
 ) -> Criterion:
     """This loss as an `nn.Module`, called as `criterion(input, target, sample_weight=None, *, columns=None)`.
 
@@ -38,6 +39,7 @@ def for_torch(
     `compat="torch"`: the denominators of the torch.nn loss of the same formula, so that a curve does not change; one of
     torch.nn's own losses, as in `for_torch(torch.nn.CrossEntropyLoss())`, is converted so.
     `path`: "auto", or only "fused" (our kernels: float32 and float64 on the processor) or "plain" (tensor operations).
+    `blank_target`: what a class without positives costs under an overlap loss (dice, Tversky): "zero", "nan", or "formula".
     `model`: checked once for a last layer that applies the link a second time. `workers`: see `criterion.across`.
     Raises `AdapterError` LM440 for what is no loss, LM441 for a reduction, LM442 for a path or compat that is none.
 
@@ -51,7 +53,7 @@ def for_torch(
     need_torch()
     from lossmith.adapt.in_torch.criterion import criterion_of
 
-    return criterion_of(loss, reduction, compat, path, model, workers)
+    return criterion_of(loss, reduction, compat, path, model, workers, blank_target)
 
 
 def accumulate(

@@ -17,7 +17,7 @@ from torch.autograd import Function
 
 from lossmith.adapt.in_torch.call import Call, Workers
 from lossmith.adapt.in_torch.plain_mixed import MIXED
-from lossmith.adapt.in_torch.plain_plan import WEIGHT_NAME, linked, number_of, plan_of
+from lossmith.adapt.in_torch.plain_plan import WEIGHT_NAME, linked, number_by, number_of, plan_of
 from lossmith.adapt.in_torch.plain_rows import lay, refuse
 from lossmith.emit.torch_prelude import Rows, either
 from lossmith.errors import AdapterError, ArgumentError
@@ -35,7 +35,8 @@ def apply(call: Call) -> Tensor:
     belongs to. Raises `AdapterError` LM435 for shapes, LM436 for missing or unknown columns and targets, LM437 for what
     has no form in a traced graph, LM438 for derivatives that are not there.
     """
-    number = number_of(call.loss, VALUES[call.per_row], _is_weighted(call))
+    wanted, weighted = VALUES[call.per_row], _is_weighted(call)
+    number = number_of(call.loss, wanted, weighted) if call.key is None else number_by(call.key, wanted, weighted)
     plan = plan_of(number)
     laid = lay(plan.layout, call)
     _check(plan.layout.title, plan.chooses or plan.layout.grouped, call.workers)

@@ -31,6 +31,7 @@ PLANS: Final = SimpleNamespace()
 WEIGHT_NAME: Final = "sample_weight"
 _NUMBERS: Final = count()
 _LOCK: Final = Lock()
+_NOTED: Final[list[Loss]] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,20 @@ def plan_of(number: int) -> Plan:
     """The plan of that number."""
     plan: Plan = getattr(PLANS, f"plan{number}")
     return plan
+
+
+def key_of(loss: Loss) -> int:
+    """Note a loss, so that a graph can name it by a number."""
+    with _LOCK:
+        _NOTED.append(loss)
+        return len(_NOTED) - 1
+
+
+@constant_in_graphs
+def number_by(key: int, wanted: str, weighted: bool) -> int:
+    """The number of the plan for what is wanted of a noted loss."""
+    loss = _NOTED[key]
+    return _number(loss.definition, loss.values, wanted, weighted)
 
 
 @constant_in_graphs
