@@ -3,8 +3,8 @@
 Comes in: a module of torch.nn, or one of our losses. Goes out: a `Form`: which of our losses is called, what is spread over
 the rows, and what its sum is divided by. `ROWS` is the table; documents print it, tests go through it row by row.
 
-The eight classes are those that programs use most: of 1,000 places in Hugging Face's transformers 5 that call a loss of
-torch.nn or its function, all but three call one of the first seven, and HuberLoss is the other spelling of SmoothL1Loss.
+The eight classes are those that programs use most, as far as the source of Hugging Face's transformers tells: cross entropy
+by far, squared error and log loss with logits, then the others; HuberLoss is the other spelling of SmoothL1Loss.
 """
 
 from __future__ import annotations
