@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lossmith.adapt.in_torch import fused, plain
 from lossmith.adapt.in_torch.call import Call
+from lossmith.adapt.in_torch.plain_rows import refuse
 from lossmith.calculus.additivity import TOTAL
 from lossmith.errors import AdapterError, did_you_mean
 from lossmith.loss.handle import Loss
@@ -179,6 +180,8 @@ class Form:
     reduction: str
     classes: bool
     fills: Mapping[str, Tensor]
+    weighed: int | None = None
+    """How many classes the module has weights for."""
 
     @property
     def loss(self) -> Loss:
@@ -204,7 +207,8 @@ def of(module: nn.Module, reduction: str | None = None) -> Form:
         raise _unknown(type(module).__name__, "give one of these, or a Loss")
     given: Any = module
     fills = {name: getattr(given, name).detach().clone() for name in row.fills if getattr(given, name) is not None}
-    return _form(row, row.make(given), reduction or given.reduction, fills)
+    weighed = len(given.weight) if row.classes and given.weight is not None else None
+    return replace(_form(row, row.make(given), reduction or given.reduction, fills), weighed=weighed)
 
 
 def like_torch(loss: Loss, reduction: str | None = None) -> Form:
@@ -329,6 +333,9 @@ def filled(
     criterion: Criterion, form: Form, input: Tensor, weight: Tensor | None, columns: Columns
 ) -> tuple[Tensor | None, Columns]:
     """Weights and columns with what the module of torch.nn held, spread over the elements as torch does."""
+    if form.weighed is not None and input.ndim > 1 and input.shape[1] != form.weighed:
+        classes = f"{input.shape[1]}: input has shape {tuple(input.shape)}"
+        refuse("LM449", f"{form.like}: weight must have a number for each class, {classes}, got {form.weighed}.")
     for name in form.fills:
         held = _spread(form, name, getattr(criterion, name), input)
         if name == "weight":
