@@ -49,10 +49,14 @@ def number(value: Any, rows: Rows, dtype: Any = None) -> Any:
 def loaded(x: Any, rows: Rows) -> Any:
     """A leaf as a matrix of the working dtype: (n,) becomes (n, 1), class indices become one-hot rows."""
     if x.dtype == torch.int64:
-        x = x.reshape(-1, 1) == torch.arange(rows.n_classes, device=x.device)
-    elif x.ndim == 1:
-        x = x.reshape(-1, 1)
-    return x.to(rows.work)
+        return one_hot(x, rows.n_classes, rows.work)
+    return (x.reshape(-1, 1) if x.ndim == 1 else x).to(rows.work)
+
+
+def one_hot(y: Any, classes: int, dtype: Any) -> Any:
+    """Class numbers (n,) as rows (n, classes); of a number that is no class, NaN, so that it is seen without being asked."""
+    rows = (y.reshape(-1, 1) == torch.arange(classes, device=y.device)).to(dtype)
+    return either(torch.logical_and(y >= 0, y < classes).reshape(-1, 1), rows, nan)
 
 
 def finished(x: Any, rows: Rows, grouped: bool) -> Any:

@@ -97,6 +97,21 @@ def test_lightgbm_s_other_parameters_pass_through():
     assert small.feature_importances_.sum() == 3
 
 
+@pytest.mark.parametrize(
+    ("other", "ours"),
+    [
+        ({"eta": 0.5}, {"learning_rate": 0.5}),
+        ({"max_leaves": 3}, {"num_leaves": 3}),
+        ({"min_child_samples": 99}, {"min_data_in_leaf": 99}),
+    ],
+)
+def test_lightgbm_s_other_names_take_the_place_of_ours(other, ours):
+    X, y = load_diabetes(return_X_y=True)
+    found = BoostedLossRegressor(rounds=3, params=other, n_jobs=1).fit(X, y).predict(X)
+    np.testing.assert_array_equal(found, BoostedLossRegressor(rounds=3, n_jobs=1, **ours).fit(X, y).predict(X))
+    assert np.any(found != BoostedLossRegressor(rounds=3, n_jobs=1).fit(X, y).predict(X))
+
+
 def test_names_of_features_are_compared():
     frame, y = load_diabetes(return_X_y=True, as_frame=True)
     model = BoostedLossRegressor(rounds=3, n_jobs=1).fit(frame, y)

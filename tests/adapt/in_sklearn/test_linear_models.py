@@ -161,6 +161,19 @@ def test_a_second_fit_starts_from_the_first():
     np.testing.assert_allclose(again.coef_, first, rtol=1e-8)
 
 
+def test_a_second_fit_does_not_start_from_what_meant_something_else():
+    X, y = DIABETES
+    model = LinearLossRegressor("squared_error", penalty=0.1, warm_start=True).fit(X, y)
+    model.set_params(fit_intercept=False).fit(X, y)
+    assert model.intercept_ == 0.0
+    model.set_params(loss="poisson", fit_intercept=True).fit(X, y)
+    np.testing.assert_allclose(model.coef_, LinearLossRegressor("poisson", penalty=0.1).fit(X, y).coef_, rtol=FAR)
+    X, y = WINE
+    for loss in (None, "cross_entropy"):
+        model = LinearLossClassifier(loss, penalty=0.1, warm_start=True).fit(X, y)
+        assert model.fit(X[y != 2], y[y != 2]).predict_proba(X).shape == (len(y), 2)
+
+
 def test_no_lowest_point_is_told_in_one_sentence():
     X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["no", "no", "yes", "yes"]
     with pytest.warns(ConvergenceWarning, match="fall for ever.*give a penalty"):
@@ -209,6 +222,7 @@ def test_a_loss_with_two_heads_has_a_row_of_coefficients_for_each():
     [
         ("LM470", lambda X, y: LinearLossRegressor(3).fit(X, y)),
         ("LM471", lambda X, y: LinearLossRegressor("rmse").fit(X, y)),
+        ("LM471", lambda X, y: LinearLossClassifier("ordinal").fit(X, y // 100)),
         ("LM472", lambda X, y: LinearLossRegressor("log_loss").fit(X, y)),
         ("LM472", lambda X, y: LinearLossClassifier("huber").fit(X, y > 100)),
         ("LM473", lambda X, y: LinearLossClassifier("focal").fit(X, y // 100)),
@@ -219,6 +233,12 @@ def test_what_does_not_fit_is_told(code, fit):
     with pytest.raises(AdapterError) as told:
         fit(*DIABETES)
     assert told.value.code == code
+
+
+def test_a_class_without_a_row_of_positive_weight_is_told():
+    X, y = WINE
+    with pytest.raises(ValueError, match="every class needs a row of positive weight, and 2 has none"):
+        LinearLossClassifier("cross_entropy", penalty=0.1).fit(X, y, sample_weight=(y != 2) * 1.0)
 
 
 def test_sparse_features_are_refused_in_a_sentence():

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor
-from sklearn.metrics import log_loss, mean_poisson_deviance
+from sklearn.metrics import hinge_loss, log_loss, mean_poisson_deviance
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -24,7 +26,7 @@ def scaled(load):
     return StandardScaler().fit_transform(X), y
 
 
-CANCER, WINE = scaled(load_breast_cancer), scaled(load_wine)
+CANCER, WINE, DIABETES = scaled(load_breast_cancer), scaled(load_wine), scaled(load_diabetes)
 
 
 @pytest.mark.parametrize(("name", "data"), [("log_loss", CANCER), ("cross_entropy", WINE)])
@@ -106,3 +108,44 @@ def test_what_cannot_be_measured_is_told(loss, model, code):
     with pytest.raises(AdapterError) as told:
         ls.for_sklearn(loss).scorer(model, X, y + 1)
     assert told.value.code == code
+
+
+HINGE = ls.parse("relu(1 - (2 * y - 1) * z)", target="binary").using("numpy")
+
+
+@pytest.mark.parametrize("loss", [HEADS, HINGE])
+def test_own_models_in_pipelines_and_searches_are_measured_by_raw_predictions(loss):
+    X, y = DIABETES if loss is HEADS else CANCER
+    adapter = ls.for_sklearn(loss)
+    labels = y if loss is HEADS else np.where(y == 1, "yes", "no")
+    inner = make_pipeline(StandardScaler(), adapter.linear(penalty=0.1))
+    search = GridSearchCV(
+        inner, {"standardscaler__with_mean": [True]}, scoring=adapter.scorer, cv=2, error_score="raise"
+    )
+    outer = make_pipeline(StandardScaler(), search).fit(X, labels)
+    own = adapter.linear(penalty=0.1).fit(X, labels)
+    assert adapter.scorer(outer, X, labels) == pytest.approx(adapter.scorer(own, X, labels), rel=1e-6)
+
+
+def test_a_margin_loss_measures_margins_of_others():
+    X, y = CANCER
+    model = LinearSVC(C=0.01).fit(X, y)
+    assert ls.for_sklearn(HINGE).scorer(model, X, y) == pytest.approx(
+        -hinge_loss(y, model.decision_function(X)), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_loss_of_two_outcomes_does_not_measure_another_number_of_classes(classes):
+    X, y = WINE
+    model = DummyClassifier().fit(X, y % classes)
+    with pytest.raises(AdapterError, match="two outcomes") as told:
+        ls.for_sklearn(get("log_loss")).scorer(model, X[:10], np.zeros(10))
+    assert told.value.code == "LM473"
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0, 0.0], [0.2, 0.2, 0.2]])
+def test_probabilities_that_do_not_add_up_are_told(row):
+    with pytest.raises(AdapterError, match="add up to 1") as told:
+        ls.for_sklearn(get("cross_entropy")).metric([0, 1], [row, [0.1, 0.8, 0.1]])
+    assert told.value.code == "LM479"

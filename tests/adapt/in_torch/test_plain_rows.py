@@ -116,3 +116,23 @@ def test_a_missing_column_or_target_is_named() -> None:
         call_of(ls.get("mse").reweight(by="price"), tensor_of(FLAT), REAL)
     with pytest.raises(ls.LossmithError, match=r"LM436.*time, event"):
         call_of(exponential_survival, tensor_of(FLAT), BINARY)
+
+
+@pytest.mark.parametrize("design", ["as it is", "weighed", "smoothed"])
+def test_a_class_number_that_is_no_class_is_seen_in_a_graph(design: str) -> None:
+    """Where numbers cannot be looked at, NaN tells; ignored rows and rows of weight 0 stay absent."""
+    import torch
+
+    torch._dynamo.reset()  # it keeps eight forms of one function, and refuses a ninth
+    loss = {
+        "as it is": ls.get("cross_entropy"),
+        "weighed": ls.get("cross_entropy").reweight([1.0, 2.0, 0.5]),
+        "smoothed": ls.get("cross_entropy").smooth(0.1),
+    }[design].using("numpy")
+    z, y = torch.randn(4, 3, dtype=torch.float64), torch.tensor([0, 1, -100, 2])
+    compiled = torch.compile(ls.for_torch(loss), backend="eager", fullgraph=True)
+    assert compiled(z, y).isnan()
+    assert torch.func.grad(ls.for_torch(loss))(z, y)[2].isnan().all()
+    kept = ls.for_torch(loss)(z[[0, 1, 3]], y[[0, 1, 3]])
+    ignoring = torch.compile(ls.for_torch(loss.ignore(-100)), backend="eager", fullgraph=True)
+    assert torch.allclose(ignoring(z, y), kept) and torch.allclose(compiled(z, y, (y >= 0).double()), kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,16 @@ from lossmith.adapt.in_sklearn.model import LossClassifier, LossModel, LossRegre
 from lossmith.loss.handle import Loss
 
 Floats = NDArray[np.float64]
+
+# LightGBM's other names of what has a parameter here: given in params=, they take its place
+OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "learning_rate": ("shrinkage_rate", "eta"),
+    "num_leaves": ("num_leaf", "max_leaves", "max_leaf", "max_leaf_nodes"),
+    "min_data_in_leaf": ("min_data_per_leaf", "min_data", "min_child_samples", "min_samples_leaf"),
+    "seed": ("random_seed", "random_state"),
+    "num_threads": ("num_thread", "nthread", "nthreads", "n_jobs"),
+    "force_row_wise": ("force_col_wise",),
+}
 
 
 class _Boosted(LossModel, ABC):
@@ -89,7 +99,9 @@ class _Boosted(LossModel, ABC):
             "deterministic": True,
             "force_row_wise": True,
         }
-        return {name: value for name, value in {**own, **(self.params or {})}.items() if value is not None}
+        given = self.params or {}
+        own = {name: value for name, value in own.items() if not any(n in given for n in OTHER_NAMES.get(name, ()))}
+        return {name: value for name, value in {**own, **given}.items() if value is not None}
 
     def _raw(self, X: Any) -> Floats:
         return np.asarray(self.booster_.predict(X, raw_score=True, num_threads=self.n_jobs or 0))

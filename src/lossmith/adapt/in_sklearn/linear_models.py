@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from lossmith.adapt.in_sklearn.model import LossClassifier, LossModel, LossRegressor, dense
+from lossmith.adapt.in_sklearn.model import LossClassifier, LossModel, LossRegressor, dense, reads_alike
 from lossmith.adapt.linear import LinearFit, fit_linear
 from lossmith.loss.handle import Loss
 
@@ -42,7 +43,7 @@ class _Linear(LossModel, ABC):
         return dense(self, X, targets)
 
     def _fit_raw(self, loss: Loss, X: Any, y: Floats, sample_weight: Floats | None) -> None:
-        start = self._last(X, y) if self.warm_start else None
+        start = self._last(loss, X) if self.warm_start else None
         found = fit_linear(
             loss,
             X,
@@ -55,14 +56,18 @@ class _Linear(LossModel, ABC):
         )
         if not found.converged:
             warnings.warn(found.message, ConvergenceWarning, stacklevel=3)
-        self._fit, self.n_iter_, self.converged_ = found, found.iterations, found.converged
+        self._fit, self._fitted_by, self.n_iter_, self.converged_ = found, loss, found.iterations, found.converged
         self.objective_ = found.objective
         self.coef_, self.intercept_ = self._shaped(found)
 
-    def _last(self, X: Floats, y: Floats) -> LinearFit | None:
-        """The last fit, where it fits these features and outputs."""
+    def _last(self, loss: Loss, X: Floats) -> LinearFit | None:
+        """The last fit, where it has these features and outputs, and its raw predictions mean the same to this loss."""
         last: LinearFit | None = getattr(self, "_fit", None)
-        return last if last is not None and len(last.weights) == X.shape[1] else None
+        declared = loss.definition.declaration
+        outputs = len(self.classes_) if declared.has_classes else max(1, len(declared.heads))
+        if last is None or last.weights.shape != (X.shape[1], outputs) or not reads_alike(self._fitted_by, loss):
+            return None
+        return last if self.fit_intercept else replace(last, intercept=0.0 * last.intercept)
 
     def _shaped(self, found: LinearFit) -> tuple[Any, Any]:
         return found.weights.T, found.intercept

@@ -43,7 +43,20 @@ def loss_of(loss: Loss | str | None, otherwise: str) -> Loss:
             f"{found.name}: a model is fitted by a loss whose total is a sum over rows, and this one is not. Fit with a loss "
             "that is, such as squared_error or log_loss, and measure with this one: ls.for_sklearn(loss).scorer.",
         )
+    needed = found.definition.declaration.columns
+    if needed:
+        raise AdapterError(
+            "LM471",
+            f"{found.name}: it needs columns beside the targets ({', '.join(needed)}), for which scikit-learn's fit has no "
+            "place. Train with ls.for_lightgbm(loss, columns=...).",
+        )
     return found
+
+
+def reads_alike(one: Loss, other: Loss) -> bool:
+    """Whether raw predictions of one loss mean the same to the other."""
+    a, b = one.definition, other.definition
+    return (one.link, a.declaration.heads, a.reading) == (other.link, b.declaration.heads, b.reading)
 
 
 class LossModel(BaseEstimator, ABC):  # type: ignore[misc]
@@ -138,8 +151,15 @@ class LossClassifier(ClassifierMixin, LossModel, ABC):
             raise ValueError(f"y must hold at least two classes, found 1 class: {self.classes_[0]!r}.")
         loss = loss_of(self.loss, self._usual(len(self.classes_)))
         self._check_classes(loss, y)
+        weight = self._weights(sample_weight, X)
+        if weight is not None:
+            present = np.bincount(places, weight > 0) > 0
+            if not present.all():
+                raise ValueError(
+                    f"every class needs a row of positive weight, and {self.classes_[~present].tolist()[0]!r} has none."
+                )
         self.loss_ = loss
-        self._fit_raw(loss, X, places.astype(np.float64), self._weights(sample_weight, X))
+        self._fit_raw(loss, X, places.astype(np.float64), weight)
         return self
 
     def _usual(self, classes: int) -> str:

@@ -10,15 +10,17 @@ from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from lossmith.adapt.in_sklearn.model import PROBABILITIES
+from lossmith.adapt.in_sklearn.model import PROBABILITIES, reads_alike
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Loss
 
 Floats = NDArray[np.float64]
 FAR: Final = 1e300  # stands for an infinite raw prediction
 GROWS: Final = 1e200  # a loss above it has no other reason than such a one
+SUM: Final = 1e-3  # a row's probabilities add up to 1 within rounding, in float32 as well
 
 
 @final
@@ -26,9 +28,10 @@ GROWS: Final = 1e200  # a loss above it has no other reason than such a one
 class LossScorer:
     """Called by scikit-learn as `scorer(estimator, X, y, sample_weight=None)`; gives minus the loss.
 
-    An estimator of ours is measured by its raw predictions. Of others, probabilities are taken where the loss's link gives
-    probabilities, predictions otherwise; both are turned into raw predictions by the link itself, so that a probability
-    of exactly 0 or 1 costs what it costs: nothing where it is right, infinity under log loss where it is wrong.
+    An estimator of ours is measured by its raw predictions, in pipelines and searches too. Of others, probabilities are
+    taken where the loss's link gives probabilities, margins where a loss of two outcomes has none, predictions otherwise;
+    all are turned into raw predictions by the link itself, so that a probability of exactly 0 or 1 costs what it costs:
+    nothing where it is right, infinity under log loss where it is wrong.
 
     >>> import lossmith as ls
     >>> from sklearn.linear_model import LinearRegression
@@ -68,9 +71,9 @@ def value_at(loss: Loss, y_true: Any, raw_prediction: Floats, sample_weight: Arr
 
 def raw_of(loss: Loss, estimator: Any, X: Any) -> Floats:
     """Raw predictions of any estimator: its own, or those that the link maps to what it predicts."""
-    own = getattr(estimator, "raw_prediction", None)
-    if own is not None and _reads_alike(getattr(estimator, "loss_", loss), loss):
-        return np.asarray(own(X))
+    own, seen = _innermost(estimator, X)
+    if hasattr(own, "raw_prediction") and reads_alike(getattr(own, "loss_", loss), loss):
+        return np.asarray(own.raw_prediction(seen))
     if loss.definition.declaration.heads:
         raise AdapterError(
             "LM478",
@@ -85,14 +88,32 @@ def raw_of(loss: Loss, estimator: Any, X: Any) -> Floats:
                 "classifier that has, or another loss.",
             )
         found = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        return _before(loss, found if loss.link == "softmax" else found[:, 1], other=found[:, 0])
-    return _before(loss, np.asarray(estimator.predict(X), dtype=np.float64), other=None)
+        if loss.link == "softmax":
+            return _before(loss, found, other=None)
+        if found.shape[1] != 2:
+            raise AdapterError(
+                "LM473",
+                f"{loss.name}: it knows two outcomes, and {type(estimator).__name__} knows another number of classes "
+                f"({found.shape[1]}). Use a loss of classes, such as cross_entropy.",
+            )
+        return _before(loss, found[:, 1], other=found[:, 0])
+    margins = loss.link == "identity" and loss.target == "binary" and loss.definition.declaration.on == "raw"
+    found = (
+        estimator.decision_function(X) if margins and hasattr(estimator, "decision_function") else estimator.predict(X)
+    )
+    return _before(loss, np.asarray(found, dtype=np.float64), other=None)
 
 
-def _reads_alike(one: Loss, other: Loss) -> bool:
-    """Whether raw predictions of one loss mean the same to the other."""
-    a, b = one.definition, other.definition
-    return (one.link, a.declaration.heads, a.reading) == (other.link, b.declaration.heads, b.reading)
+def _innermost(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """What predicts inside pipelines and searches, and where that is an estimator of ours, the features that it sees."""
+    before = []
+    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
+        if isinstance(estimator, Pipeline):
+            before.append(estimator[:-1])
+        estimator = estimator[-1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
+    for steps in before if hasattr(estimator, "raw_prediction") else ():
+        X = steps.transform(X) if len(steps) else X
+    return estimator, X
 
 
 def before_link(loss: Loss, y_pred: ArrayLike) -> Floats:
@@ -119,6 +140,13 @@ def _before(loss: Loss, y_pred: Floats, other: Any) -> Floats:
         if loss.link not in links or loss.definition.reading is not None:
             raise AdapterError("LM476", f"{loss.name}: its link {loss.link} has no inverse here.")
         raw = np.asarray(links[loss.link](y_pred), dtype=np.float64)
+    off = np.abs(y_pred.sum(axis=1) - 1) > SUM if loss.link == "softmax" and y_pred.ndim == 2 else np.zeros(0)
+    if off.any():
+        raise AdapterError(
+            "LM479",
+            f"{loss.name}: its link softmax gives probabilities that add up to 1, and those of row {off.argmax()} add up to "
+            f"{y_pred[off.argmax()].sum():.6g} ({off.sum()} such rows).",
+        )
     outside = np.isnan(raw) & ~np.isnan(y_pred)
     if outside.any():
         raise AdapterError(

@@ -79,8 +79,9 @@ def accumulate(
     `criterion` may be tasks (`ls.tasks`): then a micro-batch is `(inputs, targets[, sample_weight[, masks[, columns]]])`, as the
     tasks take them; they are balanced once, by the values of all rows.
 
-    Raises `AdapterError` LM450 for what is no micro-batch, LM451 for no criterion, LM452 for raw predictions that do not
-    repeat, LM453 for micro-batches that are no parts of one batch.
+    Raises `AdapterError` LM450 for what is no micro-batch, LM451 for no criterion, LM452 for raw predictions whose
+    shapes do not repeat (numbers are not compared: a function must give the same ones again), LM453 for micro-batches that
+    are no parts of one batch.
 
     >>> import torch, lossmith as ls
     >>> criterion, model = ls.for_torch(ls.get("rmse")), torch.nn.Linear(1, 1)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lossmith.adapt.in_torch.call import Call
 from lossmith.algebra.reweight import class_table
-from lossmith.emit.torch_prelude import either
+from lossmith.emit.torch_prelude import either, one_hot
 from lossmith.errors import AdapterError
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
@@ -275,7 +275,7 @@ def _by_class(
     classes = shape.width if of_classes else 2
     table = _numbers(_for_classes(layout, layout.class_weights, classes), raw)
     if y.dtype == torch.int64 and not layout.rates:
-        return targets, _times(weight, either((y >= 0) & (y < classes), table[y.clamp(0, classes - 1)], 0.0))
+        return targets, _times(weight, either((y >= 0) & (y < classes), table[y.clamp(0, classes - 1)], math.nan))
     shares = _shares(y, classes, raw)
     for rate in layout.rates:
         shares = (1.0 - rate) * shares + rate / classes
@@ -299,7 +299,7 @@ def _shares(y: Tensor, classes: int, raw: Tensor) -> Tensor:
     if y.ndim == 2:
         return y
     if y.dtype == torch.int64:
-        return (y[:, None] == torch.arange(classes, device=y.device)).to(raw.dtype)
+        return one_hot(y, classes, raw.dtype)
     return torch.stack([1.0 - y, y], dim=1)
 
 
