@@ -337,3 +337,39 @@ def test_what_cannot_be_fitted_is_refused_in_one_sentence(code: str, words: str,
     with pytest.raises(AdapterError, match=words) as error:
         fit_linear(loss, **given)
     assert error.value.code == code
+
+
+# What says nothing ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e6, 1e7])
+def test_a_constant_column_among_many_rows_has_no_weight(constant: float) -> None:
+    table = np.random.default_rng(1).normal(size=(33_000, 80))
+    y = (table[:, 0] + np.random.default_rng(2).normal(size=len(table)) > 0).astype(np.float64)
+    without = fit_linear(get("log_loss"), table[:, :79], y)
+    table[:, 79] = constant
+    fit = fit_linear(get("log_loss"), table, y)
+    assert fit.converged and fit.weights[79, 0] == 0.0
+    assert fit.objective == pytest.approx(without.objective, rel=1e-10)
+
+
+def test_where_nothing_pulls_at_any_row_the_start_is_the_answer() -> None:
+    fit = fit_linear(get("huber"), X, np.full(N, 3.0))
+    assert fit.converged and not fit.weights.any() and fit.intercept[0] == 3.0
+
+
+def test_without_an_intercept_there_is_none_under_a_softmax_either() -> None:
+    fit = fit_linear(get("cross_entropy"), X, CLASS, penalty=1e-6, intercept=False)
+    assert not fit.intercept.any()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_that_are_no_numbers_are_not_called_an_answer() -> None:
+    fit = fit_linear(get("quantile"), X, np.zeros(N))
+    assert not fit.converged or np.isfinite(fit.weights).all()
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, float("nan")])
+def test_a_tolerance_is_a_number_from_0_on(tolerance: float) -> None:
+    with pytest.raises(AdapterError, match="LM423"):
+        fit_linear(get("mse"), X, REAL, tolerance=tolerance)

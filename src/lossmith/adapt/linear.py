@@ -22,6 +22,7 @@ from lossmith.adapt.linear_problem import Problem, as_mean, problem_of
 from lossmith.adapt.linear_products import times
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Columns, Loss
+from lossmith.loss.known_facts import facts
 
 Floats = NDArray[np.float64]
 FIRST: Final = (1.0, 0.1, 0.01, 1e-3)  # windows before a smooth loss that looks straight from afar
@@ -83,8 +84,9 @@ def fit_linear(
     """
     _check_loss(loss)
     loss = as_mean(loss)
-    if not 0.0 <= penalty < np.inf:
-        raise AdapterError("LM423", f"penalty must be a finite number from 0 on, got {penalty}.")
+    for name, number in (("penalty", penalty), ("tolerance", tolerance)):
+        if not 0.0 <= number < np.inf:
+            raise AdapterError("LM423", f"{name} must be a finite number from 0 on, got {number}.")
     rows = rows_of(y, sample_weight, columns)
     table, rows = _present(X, rows)
     constant = _constant(loss, rows, start)
@@ -128,8 +130,12 @@ def _fit_large(work: _Work) -> LinearFit:
     table, penalty, some = work.table, work.penalty, sample_of(work.table)
     part = replace(work, table=table[some], rows=work.rows.take(some))
     first = _fit_whole(part)
-    if not (first.converged and np.isfinite(first.weights).all()):
+    still = _still(part.table)
+    told = first.converged and bool(np.isfinite(first.weights).all())
+    if not told or (still.any() and not _still(table[:, still]).all()):  # the sample does not show what all rows do
         return _fit_whole(work)
+    if still.any():  # no weight of a constant column can be told from the intercept
+        part, table = replace(part, table=part.table * ~still), table * ~still
     centre = part.table.mean(axis=0)
     theta = np.vstack([first.weights, first.intercept + centre @ first.weights])
     seen = Large(_problem(work.loss, part.rows, work.constant), part.table, penalty, centre)
@@ -139,6 +145,11 @@ def _fit_large(work: _Work) -> LinearFit:
     steepest = float(np.abs(found.slope[:-1] + centre[:, None] * found.slope[-1]).max(initial=0.0))
     message = _message(work.loss, found, penalty)
     return LinearFit(weights, intercept, found.reached, found.steps, steepest, penalty, found.value, message)
+
+
+def _still(table: Floats) -> NDArray[np.bool_]:
+    """Which columns say nothing but rounding."""
+    return np.asarray(np.ptp(table, axis=0) <= CONSTANT * np.abs(table[0]))
 
 
 def _check_loss(loss: Loss) -> None:
@@ -221,7 +232,7 @@ def _frame(table: Floats, weight: Any, intercept: bool) -> Frame:
     centre = np.average(table, axis=0, weights=weight) if intercept else np.zeros(table.shape[1])
     moved = table - centre
     spread = np.sqrt(np.average(moved**2, axis=0, weights=weight))
-    still = spread <= CONSTANT * np.abs(centre)
+    still = (spread <= CONSTANT * np.abs(centre)) | (_still(table) & intercept)  # a mean of many rows is rounded itself
     moved[:, still] = 0.0
     spread[still] = 1.0
     return Frame(np.column_stack([moved / spread, np.full(len(table), float(intercept))]), centre, spread)
@@ -241,6 +252,8 @@ def _lowest(loss: Loss, system: System, theta: Floats) -> Outcome:
         return minimise_lines(system, theta, lines)
     look = problem.look(raw)
     if not (look.slopes.any() or look.bends.any()):
+        if facts(loss).convex.value is True:  # nothing pulls at any row: this is the lowest point
+            return Outcome(theta, look.value + system.ridge(theta), system.slope(look, theta), 0, True, False)
         raise AdapterError(
             "LM425",
             f"{loss.name}: around the best constant no row's loss changes, so nothing says which way weights should go. "
@@ -270,8 +283,14 @@ def _falls_for_ever(system: System, outcome: Outcome) -> bool:
 
 
 def _fit(loss: Loss, frame: Frame, outcome: Outcome, penalty: float) -> LinearFit:
-    weights = outcome.theta[:-1] / frame.spread[:, None]
+    used = frame.features.any(axis=0)[
+        :, None
+    ]  # a column of zeros has no weight, and without an intercept there is none
+    weights = np.where(used[:-1], outcome.theta[:-1] / frame.spread[:, None], 0.0)
     weights, intercept = _even(loss, weights, outcome.theta[-1] - frame.centre @ weights)
+    weights, intercept = np.where(used[:-1], weights, 0.0), np.where(used[-1], intercept, 0.0)
+    if not np.isfinite(weights).all():
+        outcome = replace(outcome, reached=False)
     slope = outcome.slope[:-1] * frame.spread[:, None] + frame.centre[:, None] * outcome.slope[-1]
     steepest = float(max(np.abs(slope).max(initial=0.0), np.abs(outcome.slope[-1]).max()))
     message = _message(loss, outcome, penalty)
