@@ -283,9 +283,7 @@ def _falls_for_ever(system: System, outcome: Outcome) -> bool:
 
 
 def _fit(loss: Loss, frame: Frame, outcome: Outcome, penalty: float) -> LinearFit:
-    used = frame.features.any(axis=0)[
-        :, None
-    ]  # a column of zeros has no weight, and without an intercept there is none
+    used: NDArray[np.bool_] = np.any(frame.features != 0.0, axis=0, keepdims=True).T  # a column of zeros has no weight
     weights = np.where(used[:-1], outcome.theta[:-1] / frame.spread[:, None], 0.0)
     weights, intercept = _even(loss, weights, outcome.theta[-1] - frame.centre @ weights)
     weights, intercept = np.where(used[:-1], weights, 0.0), np.where(used[-1], intercept, 0.0)
