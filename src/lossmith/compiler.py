@@ -173,9 +173,12 @@ def _by_leaf(found: Expressions, what: str, name: str) -> Node:
 
 @lru_cache(maxsize=512)
 def _by_weight(found: Expressions, name: str) -> Node:
-    """The derivative by the weight of each row: by a factor of its weight, per unit weight, at the factor 1."""
-    if name.startswith("per_example"):
-        return _need_per_example(found)
+    """The derivative of the finished number by the weight of each row; of a row's own term, the term itself."""
+    return _need_per_example(found) if name.startswith("per_example") else by_weights(found.value, found.definition)
+
+
+def by_weights(finished: Node, definition: Definition) -> Node:
+    """The derivative of a finished number by each row's weight: by a factor of the weight, per unit weight, at the factor 1."""
     unit = symbol("unit", "column", ["example"])
 
     def change(node: Node, args: tuple[Node, ...]) -> Node:
@@ -183,10 +186,10 @@ def _by_weight(found: Expressions, name: str) -> Node:
         if not node.op.startswith("example_"):
             return same
         if node.op not in BY_UNIT:
-            raise UnsupportedError("LM317", f"{found.definition.title}: there is no derivative by the weights yet.")
+            raise UnsupportedError("LM317", f"{definition.title}: there is no derivative by the weights yet.")
         return BY_UNIT[node.op](same, unit)
 
-    return stabilise(substitute(gradient(rebuild(found.value, change), unit), {unit: ONE}))[0]
+    return stabilise(substitute(gradient(rebuild(finished, change), unit), {unit: ONE}))[0]
 
 
 def _unit_sum(node: Node, unit: Node, body: Node) -> Node:

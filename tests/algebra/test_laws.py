@@ -155,9 +155,7 @@ def test_calls_of_different_stages_may_be_made_in_any_order(name: str) -> None:
 
 @pytest.mark.certify
 @pytest.mark.parametrize("name", LAWS)
-def test_laws_at_length(name: str, request: pytest.FixtureRequest) -> None:
-    if "certify" not in request.config.option.markexpr:
-        pytest.skip("long runs of the laws: pytest -m certify")
+def test_laws_at_length(name: str) -> None:
     run(name, 60, calls=3)
 
 

@@ -72,6 +72,15 @@ def others() -> dict[str, Case]:
     return {name: replace(case, loss=case.loss.using("numpy")) for name, case in found.items()}
 
 
+COMPILED = ("cross entropy", "rmse")
+"""The losses that are also looked at on compiled kernels."""
+
+
+def every() -> dict[str, Case]:
+    """All of them by name, some on compiled kernels."""
+    return {**cases(), **others()} | {name: cases("numba")[name] for name in COMPILED}
+
+
 def rows() -> dict[str, np.ndarray]:
     """Features, targets, weights and a mask. The last 30 rows are of another kind."""
     rng = np.random.default_rng(430)
@@ -120,6 +129,13 @@ def parts(
         )
         start += size
     return found
+
+
+def terms(case: Case, dtype: Any, sizes: list[int], model: Any = None, **how: Any) -> tuple[Any, Any]:
+    """A network (a new one, if none is given) and the terms of micro-batches of so many rows."""
+    model = network(case, dtype) if model is None else model
+    batches = parts(case, tensors(dtype), model, sizes)
+    return model, ls.accumulate(ls.for_torch(case.loss, path=case.path), batches, **how)
 
 
 def gradient_of(model: Any) -> Any:

@@ -13,22 +13,7 @@ from tests.properties.cases import CASES
 
 pytestmark = pytest.mark.peers("torch")
 DTYPES = ("float64", "float32")
-COMPILED = ("cross entropy", "rmse")
-EVERY = {**rows_430.cases(), **rows_430.others()} | {name: rows_430.cases("numba")[name] for name in COMPILED}
-
-
-@pytest.fixture
-def torch():
-    import torch
-
-    torch.manual_seed(0)
-    return torch
-
-
-def _terms(case, dtype, sizes, model=None, **how):
-    model = rows_430.network(case, dtype) if model is None else model
-    batches = rows_430.parts(case, rows_430.tensors(dtype), model, sizes)
-    return model, ls.accumulate(ls.for_torch(case.loss, path=case.path), batches, **how)
+EVERY = rows_430.every()
 
 
 # 430 rows -------------------------------------------------------------------------------------------------------------
@@ -40,7 +25,7 @@ def test_the_gradient_is_that_of_all_rows_however_they_are_cut(torch, name: str,
     case, dtype = EVERY[name], getattr(torch, dtype)
     value, gradient = rows_430.whole(case, dtype)
     for cuts in rows_430.ONE_PROCESS.values():
-        model, terms = _terms(case, dtype, cuts[0])
+        model, terms = rows_430.terms(case, dtype, cuts[0])
         added = torch.zeros((), dtype=torch.float64)
         for term in terms:
             added += term.detach()
@@ -133,7 +118,7 @@ def test_functions_are_called_once_where_the_divisor_is_known(torch, name: str, 
     case, dtype = EVERY[name], torch.float32
     model, seen = rows_430.network(case, dtype), []
     model.register_forward_hook(lambda *given: seen.append(torch.is_grad_enabled()))
-    _, terms = _terms(case, dtype, [200, 230], model)
+    _, terms = rows_430.terms(case, dtype, [200, 230], model)
     for term in terms:
         term.backward()
     assert seen == [False] * 2 * (calls - 1) + [True] * 2
@@ -151,7 +136,7 @@ def test_dropout_repeats_and_random_numbers_go_on_as_after_one_evaluation(torch,
     wanted = rows_430.gradient_of(model)
     torch.manual_seed(11)
     between = []
-    for term in _terms(case, torch.float64, sizes, model)[1]:
+    for term in rows_430.terms(case, torch.float64, sizes, model)[1]:
         between.append(float(torch.rand(1)) if name == "rmse" else 0.0)
         term.backward()
     assert (between if name == "rmse" else [float(torch.rand(1)) for _ in sizes]) == after
@@ -170,7 +155,7 @@ def test_only_one_graph_is_alive_at_a_time(torch, name: str) -> None:
     model = rows_430.network(case, torch.float32)
     model.register_forward_pre_hook(lambda *given: most.append(len(alive)))
     with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
-        for term in _terms(case, torch.float32, [100, 100, 100, 130], model)[1]:
+        for term in rows_430.terms(case, torch.float32, [100, 100, 100, 130], model)[1]:
             assert alive
             term.backward()
     assert most == [0] * (4 if name == "cross entropy" else 8)  # nothing was kept when a micro-batch began
@@ -189,7 +174,7 @@ def test_the_scope_is_entered_around_all_but_the_last(torch) -> None:
 
         model = rows_430.network(case, torch.float32)
         model[0].weight.register_hook(lambda g, said=said: said.append("backward"))
-        for term in _terms(case, torch.float32, [100, 100, 230], model, no_sync=no_sync)[1]:
+        for term in rows_430.terms(case, torch.float32, [100, 100, 230], model, no_sync=no_sync)[1]:
             term.backward()
         assert said == ["in", "backward", "out", "in", "backward", "out", "backward"]
 

@@ -8,28 +8,13 @@ import lossmith as ls
 from tests.adapt.in_torch import case_430 as rows_430
 
 pytestmark = pytest.mark.peers("torch")
-COMPILED = ("cross entropy", "rmse")
-EVERY = {**rows_430.cases(), **rows_430.others()} | {name: rows_430.cases("numba")[name] for name in COMPILED}
-
-
-@pytest.fixture
-def torch():
-    import torch
-
-    torch.manual_seed(0)
-    return torch
-
-
-def _terms(case, dtype, sizes, model=None, **how):
-    model = rows_430.network(case, dtype) if model is None else model
-    batches = rows_430.parts(case, rows_430.tensors(dtype), model, sizes)
-    return model, ls.accumulate(ls.for_torch(case.loss, path=case.path), batches, **how)
+EVERY = rows_430.every()
 
 
 @pytest.mark.parametrize("name", ["cross entropy", "focal over positives", "rmse", "dice"])
 def test_empty_micro_batches_change_nothing_and_empty_batches_are_boring(torch, name: str) -> None:
     case, data = EVERY[name], rows_430.tensors(torch.float64)
-    model, terms = _terms(case, torch.float64, [0, 400, 0, 30])
+    model, terms = rows_430.terms(case, torch.float64, [0, 400, 0, 30])
     for term in terms:
         term.backward()
     assert rows_430.difference(rows_430.gradient_of(model), rows_430.whole(case, torch.float64)[1]) <= 1e-12

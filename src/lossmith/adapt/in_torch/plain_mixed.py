@@ -7,10 +7,10 @@ weights of rows (Ren et al. 2018, arXiv:1803.09050) and learned targets are trai
 from __future__ import annotations
 
 from lossmith.calculus.derivative import gradient, tangent
-from lossmith.compiler import BY_UNIT, direction, expressions
+from lossmith.compiler import by_weights, direction, expressions
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition
-from lossmith.formula.node import Node, constant, make_from, rebuild, substitute, symbol
+from lossmith.formula.node import substitute
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.program import Program
 from lossmith.kernel.schedule import ONE, schedule, select_present
@@ -34,20 +34,5 @@ def mixed_program(definition: Definition, per_row: bool, by: str | None, weighte
         node = stabilise(gradient(moved, definition.roles.leaves[by]))[0]
         node = select_present(node if weight is ONE else weight * node, weight)
     else:
-        node = stabilise(moved)[0] if per_row else _by_weight(definition, moved)
+        node = stabilise(moved)[0] if per_row else by_weights(moved, definition)
     return schedule({}, {f"{name}:0": in_plain_operations(substitute(node, {WEIGHT: weight}))}, weight)
-
-
-def _by_weight(definition: Definition, moved: Node) -> Node:
-    """By a factor of every row's weight, at the factor 1."""
-    unit = symbol("unit", "column", ["example"])
-
-    def change(node: Node, args: tuple[Node, ...]) -> Node:
-        same = make_from(node.op, args, node.attr)
-        if not node.op.startswith("example_"):
-            return same
-        if node.op not in BY_UNIT:
-            raise UnsupportedError("LM317", f"{definition.title}: there is no derivative by the weights yet.")
-        return BY_UNIT[node.op](same, unit)
-
-    return stabilise(substitute(gradient(rebuild(moved, change), unit), {unit: constant(1.0)}))[0]

@@ -31,7 +31,7 @@ PLANS: Final = SimpleNamespace()
 WEIGHT_NAME: Final = "sample_weight"
 _NUMBERS: Final = count()
 _LOCK: Final = Lock()
-_NOTED: Final[list[Loss]] = []
+_NOTED: Final[dict[Loss, int]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +62,15 @@ def plan_of(number: int) -> Plan:
 
 
 def key_of(loss: Loss) -> int:
-    """Note a loss, so that a graph can name it by a number."""
+    """Note a loss, so that a graph can name it by a number; equal losses have one."""
     with _LOCK:
-        _NOTED.append(loss)
-        return len(_NOTED) - 1
+        return _NOTED.setdefault(loss, len(_NOTED))
 
 
 @constant_in_graphs
 def number_by(key: int, wanted: str, weighted: bool) -> int:
     """The number of the plan for what is wanted of a noted loss."""
-    loss = _NOTED[key]
+    loss = next(loss for loss, number in _NOTED.items() if number == key)
     return _number(loss.definition, loss.values, wanted, weighted)
 
 
