@@ -125,7 +125,7 @@ def _loads(w: Writer, blocks: bool) -> None:
 
 
 def _open(w: Writer) -> None:
-    """The function, and the numbers that are the same for all rows."""
+    """The function, and the numbers that are the same for all rows; a trial of its accuracy asks for one row a chunk."""
     outputs = "".join(f"o{j}, " for j in range(len(w.parts.outputs)))
     arrays = "".join(f"x{j}, " for j in range(len(w.leaves)))
     w.add(0, f"def kernel({arrays}par, fin, {outputs}sums, n_classes, first, last):")

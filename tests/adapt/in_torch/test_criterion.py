@@ -154,7 +154,11 @@ def test_the_output_bias_has_one_number_for_each_head_and_output():
 
 @pytest.mark.parametrize(
     ("name", "y", "said"),
-    [("bce", [1.0, 1.0], "the targets are all the same"), ("ce", [0, 2, 2], "class 1 never occurs")],
+    [
+        ("bce", [1.0, 1.0], "the targets are all the same"),
+        ("ce", [0, 2, 2], "class 1 never occurs"),
+        ("dice", [1.0, 0.0, 0.0], "one answer for all rows costs less, the further out it is"),
+    ],
 )
 def test_an_infinite_bias_is_one_sentence(name, y, said):
     import torch

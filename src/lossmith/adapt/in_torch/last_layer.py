@@ -110,6 +110,8 @@ def _best(loss: Loss, y: Any, weight: Any, columns: Any) -> NDArray[np.float64]:
         never = ", ".join(str(j) for j in np.flatnonzero(~np.isfinite(found))[:5])
         reason = f"class {never} never occurs" if loss.target in CLASS_KINDS else f"entry {never} is"
         reason += " (number classes 0, 1, 2 ... without gaps)" if loss.target in CLASS_KINDS else " not finite"
+    elif isinstance(y, Mapping) or np.ptp(y) > 0:
+        reason = "one answer for all rows costs less, the further out it is"
     else:
         reason = "the targets are all the same, so that nothing weighs against it"
     raise AdapterError("LM443", f"{loss.name}: the best bias is infinite, because {reason}. Start from 0.")
