@@ -17,7 +17,7 @@ from benchmarks.combinations import Run, measured, table
 from lossmith.numerics.formats import FLOAT64
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-SAMPLE, WITH_NUMBA, SEED = 150, 3, 2026
+SAMPLE, WITH_NUMBA, SEED = 100, 2, 2026
 KNOWN = (
     0.01  # 8 of 2,250 drawn combinations are over, three of them by a few units: seldom more than one in this sample
 )

@@ -27,6 +27,7 @@ from lossmith.errors import ArgumentError
 from lossmith.loss.costs import CostDesign, from_costs
 from tests.properties import laws
 from tests.properties.cases import Case
+from tests.sampling import every
 
 THREE = ((0.0, 1.0, 4.0), (2.0, 0.0, 1.0), (9.0, 3.0, 0.0))
 CAPPED = [(-20, 50), (-10, 50), (0, 0), (10, 50), (20, 50)]
@@ -95,8 +96,17 @@ def test_value_gradient_and_both_second_derivatives_are_exact(case: Case) -> Non
     laws.assert_nan_propagates(case, loss)
 
 
-@pytest.mark.parametrize("name", ["linear by row", "capped", "all by row", "three by row"])
-@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize(
+    ("smooth", "name"),
+    every(
+        3,
+        (
+            (smooth, name)
+            for smooth in (False, True)
+            for name in ("linear by row", "capped", "all by row", "three by row")
+        ),
+    ),
+)
 def test_compiled_kernels_give_the_same_numbers(name: str, smooth: bool) -> None:
     case = case_of(name, smooth)
     laws.assert_value_is_exact(case, case.loss, case.weight)
