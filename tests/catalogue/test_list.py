@@ -142,7 +142,10 @@ def test_names_by_target_kind() -> None:
 
 
 def test_activations_are_those_promised() -> None:
-    expected = "identity sigmoid tanh relu leaky_relu elu gelu silu softplus softmax"
+    expected = (
+        "identity sigmoid tanh relu leaky_relu prelu elu celu selu gelu silu swish mish softplus log_sigmoid softsign "
+        "scaled_tanh relu6 hard_tanh hard_sigmoid hard_swish exponential softmax"
+    )
     assert [a.name for a in ACTIVATIONS] == expected.split()
     assert [a.name for a in ACTIVATIONS if a.row] == ["softmax"]
     assert all(a.latex and a.source for a in ACTIVATIONS)

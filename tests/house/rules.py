@@ -23,7 +23,7 @@ EVERYWHERE = ("numpy", "flint")
 """What any file may import at its top: small, and in the core."""
 
 AT_TOP = {
-    "typer": ("cli.py",),
+    "typer": ("cli/",),
     "numba": ("emit/loopmath.py", "emit/vectormath"),
     "llvmlite": ("emit/vectormath",),
     "torch": ("adapt/in_torch/", "emit/torch_prelude.py"),
@@ -34,7 +34,7 @@ AT_TOP = {
 
 IN_FUNCTIONS = {
     "scipy": ("",),
-    "rich": ("cli.py", "advise/", "report/"),
+    "rich": ("cli/", "advise/", "report/"),
     "sympy": ("calculus/sympy_bridge.py",),
     "numba": ("emit/", "build.py", "build/"),
     "llvmlite": ("emit/", "build.py", "build/"),
@@ -54,6 +54,10 @@ IN_FUNCTIONS = {
 
 FREE = ("__init__.py", "__main__.py")
 """Files that stand outside the layers."""
+
+THROUGH_THE_DOOR = {"loss/": ("show",)}
+"""Public names that a file may ask for inside a function, by the beginning of its path: how an object shows itself is made
+further to the right."""
 
 STRAY_WORDS = {"pred", "preds", "logit", "logits", "y_hat", "yhat", "score", "scores", "y_score", "y_scores"}
 """Words for which the house has another: raw_prediction, y_pred."""
@@ -127,7 +131,8 @@ def _complaint(inside: Path, place: str, name: str, package: str) -> str:
     if not top:
         return f"{name}: relative import; write the full name"
     if top == package:
-        return "" if inside.as_posix() in FREE else _order_complaint(layer_of(inside.parts), rest)
+        free = inside.as_posix() in FREE or (place == "function" and rest and _is_door(inside, rest[0]))
+        return "" if free else _order_complaint(layer_of(inside.parts), rest)
     if top in sys.stdlib_module_names or top in EVERYWHERE or place == "typing":
         return ""
     if place == "top" and inside.as_posix().startswith(AT_TOP.get(top, ("nowhere",))):
@@ -137,6 +142,10 @@ def _complaint(inside: Path, place: str, name: str, package: str) -> str:
     if not inside.as_posix().startswith(IN_FUNCTIONS.get(top, ("nowhere",))):
         return f"{top} is not imported in this file"
     return ""
+
+
+def _is_door(inside: Path, name: str) -> bool:
+    return any(inside.as_posix().startswith(start) and name in names for start, names in THROUGH_THE_DOOR.items())
 
 
 def _order_complaint(own: str, rest: list[str]) -> str:

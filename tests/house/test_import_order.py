@@ -35,6 +35,9 @@ def test_every_file_and_folder_of_the_package_is_a_layer():
         ("numerics/a.py", "def f():\n    from lossmith import loss"),
         ("errors.py", "import lossmith.numerics.formats"),
         ("emit/a.py", "import lossmith"),
+        ("emit/a.py", "def f():\n    from lossmith import show"),
+        ("loss/a.py", "from lossmith import show"),
+        ("loss/a.py", "def f():\n    from lossmith import study"),
         ("formula/a.py", "from . import node"),
         ("calculus/a.py", "import scipy.special"),
         ("calculus/a.py", "if True:\n    import sympy"),
@@ -57,7 +60,7 @@ def test_a_planted_import_is_found(tmp_path, path, text):
         ("numerics/a.py", "from lossmith.numerics.formats import ulp\ndef f():\n    import scipy.special"),
         ("calculus/sympy_bridge.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import sympy"),
         ("calculus/sympy_bridge.py", "def f():\n    import sympy"),
-        ("cli.py", "import typer\ndef f():\n    from lossmith.advise.study import study"),
+        ("cli/a.py", "import typer\ndef f():\n    from lossmith.advise.study import study"),
     ],
 )
 def test_a_lawful_import_is_left_alone(tmp_path, path, text):

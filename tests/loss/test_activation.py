@@ -8,7 +8,24 @@ import pytest
 import lossmith as ls
 from lossmith.errors import LossmithError
 
-ELEMENTWISE = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
+ELEMENTWISE = (
+    *(
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "celu",
+        "selu",
+        "gelu",
+        "silu",
+        "swish",
+        "mish",
+    ),
+    *("softplus", "log_sigmoid", "softsign", "scaled_tanh", "relu6", "hard_tanh", "hard_sigmoid", "hard_swish"),
+)
 EXTREME = np.array([0.0, -0.0, 1e-300, -1e-300, 40.0, -40.0, 745.0, -745.0, 1e30, -1e30, 1e300, -1e300])
 
 
@@ -18,7 +35,7 @@ def test_derivative_is_the_difference_quotient(name: str) -> None:
     x, h = (
         np.linspace(-4.93, 5.0, 100),
         2.0**-17,
-    )  # beside the kinks at 0; the error of a central difference is about h**2 = 6e-11
+    )  # beside the kinks; the error of a central difference is about h**2 = 6e-11
     np.testing.assert_allclose(f.derivative(x), (f(x + h) - f(x - h)) / (2 * h), rtol=1e-8, atol=1e-9)
 
 
@@ -48,7 +65,8 @@ def test_softmax_works_along_the_last_axis_and_has_no_elementwise_derivative() -
 @pytest.mark.parametrize(
     ("name", "increasing", "odd", "bounded", "corners"),
     [("tanh", True, True, True, 0), ("sigmoid", True, False, True, 0), ("relu", True, False, False, 1),
-     ("silu", False, False, False, 0), ("identity", True, True, False, 0), ("softmax", True, False, True, 0)],
+     ("silu", False, False, False, 0), ("identity", True, True, False, 0), ("softmax", True, False, True, 0),
+     ("exponential", True, False, False, 0), ("softsign", True, True, True, 1), ("hard_tanh", True, True, True, 2)],
 )  # fmt: skip
 def test_facts_of_activations(name: str, increasing: bool, odd: bool, bounded: bool, corners: int) -> None:
     facts = ls.activation(name).facts
@@ -63,3 +81,28 @@ def test_a_refuted_fact_names_a_counterexample() -> None:
     at = float(found.note.removeprefix("x="))
     assert found.evidence == "refuted"
     assert ls.activation("silu").derivative([at])[0] <= 0
+
+
+def test_the_exponential_overflows_where_its_value_does_and_nowhere_else() -> None:
+    f = ls.activation("exponential")
+    assert np.isfinite(f([-1e300, -745.0, 0.0, 709.0])).all()
+    assert f([710.0]).tolist() == f.derivative([710.0]).tolist() == [np.inf]
+
+
+def test_a_temperature_divides_the_raw_predictions() -> None:
+    x = np.array([3.0, -1.0, 0.5])
+    assert ls.activation("softmax", temperature=4.0)(4 * x).tolist() == ls.activation("softmax")(x).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"), [("swish", {"beta": 0.0}), ("celu", {"alpha": -1.0}), ("softmax", {"temperature": np.nan})]
+)
+def test_parameters_keep_to_their_domain(name: str, numbers: dict[str, float]) -> None:
+    with pytest.raises(LossmithError, match=f"LM205 {name}: {next(iter(numbers))} must be"):
+        ls.activation(name, **numbers)
+
+
+def test_losses_and_activations_show_themselves_in_a_notebook() -> None:
+    for thing in (ls.get("huber"), ls.activation("relu")):
+        assert thing._repr_html_() == ls.show(thing)._repr_html_()
+        assert thing._repr_html_().startswith("<iframe ")

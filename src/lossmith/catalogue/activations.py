@@ -13,7 +13,7 @@ from lossmith import maths as ls
 from lossmith.errors import ArgumentError, did_you_mean
 from lossmith.formula.definition import Parameter
 from lossmith.formula.node import Node, symbol
-from lossmith.numerics.interval import NONNEGATIVE
+from lossmith.numerics.interval import NONNEGATIVE, POSITIVE
 
 INPUT: Final[Node] = symbol("x", "raw", ["example"])
 CLASSES: Final[Node] = symbol("x", "raw", ["example", "class"])
@@ -55,19 +55,36 @@ def _elu(x: Node, alpha: Node) -> Node:
     return ls.where(x <= 0, alpha * (ls.exp(x) - 1), x)
 
 
+def _celu(x: Node, alpha: Node) -> Node:
+    return ls.where(x <= 0, alpha * (ls.exp(x / alpha) - 1), x)
+
+
+# The fixed point of Klambauer et al.: a unit keeps mean 0 and variance 1.
+_SELU_ALPHA: Final = 1.6732632423543772
+_SELU_SCALE: Final = 1.0507009873554805
+
+
+def _selu(x: Node) -> Node:
+    return ls.where(x <= 0, _SELU_SCALE * _SELU_ALPHA * (ls.exp(x) - 1), _SELU_SCALE * x)
+
+
 def _gelu(x: Node) -> Node:
     return x * (1 + ls.erf(x / ls.sqrt(2))) / 2
 
 
-def _softmax(x: Node) -> Node:
-    return ls.exp(x) / ls.over_classes(ls.exp(x))
+def _hard_swish(x: Node) -> Node:
+    return ls.where(x <= -3, 0, ls.where(x >= 3, x, x * (x + 3) / 6))
 
 
+def _softmax(x: Node, temperature: Node) -> Node:
+    return ls.exp(x / temperature) / ls.over_classes(ls.exp(x / temperature))
+
+
+# Written so that the slope at a corner is that of the outer piece (of the left one at 0), and NaN is handed on.
 ACTIVATIONS: Final[tuple[Activation, ...]] = (
     Activation("identity", lambda x: x, "the raw prediction itself"),
     Activation("sigmoid", lambda x: 1 / (1 + ls.exp(-x)), "Verhulst (1845), the logistic curve"),
     Activation("tanh", lambda x: ls.tanh(x), "LeCun, Bottou, Orr and Muller (1998), Efficient BackProp, section 4.4"),
-    # Written with <=, so that the slope at 0 is the left one and NaN is handed on.
     Activation("relu", lambda x: ls.where(x <= 0, 0, x), "Nair and Hinton (2010), Rectified Linear Units"),
     Activation(
         "leaky_relu",
@@ -76,15 +93,79 @@ ACTIVATIONS: Final[tuple[Activation, ...]] = (
         (Parameter("slope", 0.01, NONNEGATIVE),),
     ),
     Activation(
+        "prelu",
+        _leaky_relu,
+        "He, Zhang, Ren and Sun (2015), Delving Deep into Rectifiers, arXiv:1502.01852: the slope is learned, from 0.25",
+        (Parameter("slope", 0.25, NONNEGATIVE),),
+    ),
+    Activation(
         "elu",
         _elu,
         "Clevert, Unterthiner and Hochreiter (2016), Exponential Linear Units, arXiv:1511.07289",
         (Parameter("alpha", 1.0, NONNEGATIVE),),
     ),
+    Activation(
+        "celu",
+        _celu,
+        "Barron (2017), Continuously Differentiable Exponential Linear Units, arXiv:1704.07483",
+        (Parameter("alpha", 1.0, POSITIVE),),
+    ),
+    Activation(
+        "selu",
+        _selu,
+        "Klambauer, Unterthiner, Mayr and Hochreiter (2017), Self-Normalizing Neural Networks, arXiv:1706.02515",
+    ),
     Activation("gelu", _gelu, "Hendrycks and Gimpel (2016), Gaussian Error Linear Units, arXiv:1606.08415, section 2"),
     Activation("silu", lambda x: x / (1 + ls.exp(-x)), "Elfwing, Uchibe and Doya (2018), arXiv:1702.03118"),
+    Activation(
+        "swish",
+        lambda x, beta: x / (1 + ls.exp(-beta * x)),
+        "Ramachandran, Zoph and Le (2017), Searching for Activation Functions, arXiv:1710.05941",
+        (Parameter("beta", 1.0, POSITIVE),),
+    ),
+    Activation("mish", lambda x: x * ls.tanh(ls.log(1 + ls.exp(x))), "Misra (2020), Mish, arXiv:1908.08681"),
     Activation("softplus", lambda x: ls.log(1 + ls.exp(x)), "Dugas, Bengio et al. (2001), softplus"),
-    Activation("softmax", _softmax, "Bridle (1990), Probabilistic Interpretation of Network Outputs", row=True),
+    Activation(
+        "log_sigmoid",
+        lambda x: ls.log(1 / (1 + ls.exp(-x))),
+        "the log-likelihood of one outcome: Cox (1958), The Regression Analysis of Binary Sequences",
+    ),
+    Activation(
+        "softsign",
+        lambda x: x / (1 + abs(x)),
+        "Glorot and Bengio (2010), Understanding the Difficulty of Training Deep Feedforward Neural Networks",
+    ),
+    Activation(
+        "scaled_tanh",
+        lambda x: 1.7159 * ls.tanh(2 * x / 3),
+        "LeCun, Bottou, Orr and Muller (1998), Efficient BackProp, section 4.4: near 1 at 1, steepest bend there",
+    ),
+    Activation(
+        "relu6",
+        lambda x: ls.where(x <= 0, 0, ls.where(x >= 6, 6, x)),
+        "Krizhevsky (2010), Convolutional Deep Belief Networks on CIFAR-10",
+    ),
+    Activation(
+        "hard_tanh",
+        lambda x: ls.where(x <= -1, -1, ls.where(x >= 1, 1, x)),
+        "Collobert (2004), Large Scale Machine Learning",
+    ),
+    Activation(
+        "hard_sigmoid",
+        lambda x: ls.where(x <= -3, 0, ls.where(x >= 3, 1, (x + 3) / 6)),
+        "Howard et al. (2019), Searching for MobileNetV3, arXiv:1905.02244, section 5.2",
+    ),
+    Activation(
+        "hard_swish", _hard_swish, "Howard et al. (2019), Searching for MobileNetV3, arXiv:1905.02244, section 5.2"
+    ),
+    Activation("exponential", lambda x: ls.exp(x), "the inverse of the log link: Nelder and Wedderburn (1972)"),
+    Activation(
+        "softmax",
+        _softmax,
+        "Bridle (1990), Probabilistic Interpretation of Network Outputs; temperature: Hinton, Vinyals and Dean (2015)",
+        (Parameter("temperature", 1.0, POSITIVE),),
+        row=True,
+    ),
 )
 
 _BY_NAME: Final[dict[str, Activation]] = {row.name: row for row in ACTIVATIONS}

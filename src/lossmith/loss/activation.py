@@ -21,6 +21,7 @@ from lossmith.catalogue import Activation, find_activation
 from lossmith.errors import ArgumentError, UnsupportedError, did_you_mean
 from lossmith.formula.lift import lift
 from lossmith.formula.node import Node, symbol
+from lossmith.loss.shown import Shown
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
 from lossmith.stable.rules import stabilise
@@ -38,7 +39,7 @@ class ActivationFacts:
 
 @final
 @dataclass(frozen=True)
-class ActivationFunction:
+class ActivationFunction(Shown):
     """An activation, callable on arrays; outputs have the dtype of the input (integers become float64).
 
     >>> import lossmith as ls
@@ -91,8 +92,8 @@ def _facts(activation: ActivationFunction) -> ActivationFacts:
     x = np.sort(SAMPLES)
     row = activation.record.row
     y = activation(np.stack([x, np.zeros_like(x)], axis=1))[:, 0] if row else activation(x)
-    falls = np.flatnonzero(np.diff(y) < 0)
-    even = np.flatnonzero(np.abs(y + y[::-1]) > 1e-12 * np.maximum(1.0, np.abs(y)))
+    falls = np.flatnonzero(y[1:] < y[:-1])
+    even = np.flatnonzero(~(np.abs(y + y[::-1]) <= 1e-12 * np.maximum(1.0, np.abs(y))))
     large = np.flatnonzero(np.abs(y) > 1e5)
     return ActivationFacts(
         _judged(falls, x), _judged(even, x), _judged(large, x), kinks(lift(activation.record.formula)[0])
@@ -125,7 +126,17 @@ def _value(record: Activation) -> Callable[..., Any]:
 
 @lru_cache(maxsize=64)
 def _derivative(record: Activation) -> Callable[..., Any]:
-    return _compiled(record, stabilise(or_zero(tangent(lift(record.formula)[0], {record.input: ONE})))[0])
+    return _compiled(record, stabilise(derivative_formula(record))[0])
+
+
+def derivative_formula(record: Activation) -> Node:
+    """The derivative of an elementwise activation by its input, exact, over the same leaves.
+
+    >>> from lossmith.catalogue import find_activation
+    >>> derivative_formula(find_activation("softplus"))
+    sigmoid(x)
+    """
+    return or_zero(tangent(lift(record.formula)[0], {record.input: ONE}))
 
 
 def _compiled(record: Activation, formula: Node) -> Callable[..., Any]:

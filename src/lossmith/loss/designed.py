@@ -21,9 +21,10 @@ from lossmith.algebra.parts import Bound
 from lossmith.algebra.reweight import ClassWeight, reweighted
 from lossmith.errors import ArgumentError
 from lossmith.formula.node import Node, symbol
+from lossmith.loss.shown import Shown
 
 
-class Designed:
+class Designed(Shown):
     """What can be made of a loss. Parameters stay bindable: `loss.modulate(2).bind(gamma=1)`."""
 
     @abstractmethod

@@ -6,9 +6,9 @@ raw predictions, `Sums`, or the generated kernel itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.roles import WEIGHT
 from lossmith.kernel.rows import Array, Rows, as_floats, load
+from lossmith.loss.javascript import javascript_source
 from lossmith.loss.sums import Sums, statistics_of, value_without_rows
 from lossmith.loss.thresholds import Thresholds, check_one_round, check_thresholds
 from lossmith.runtime import Backend, FaultyRowsError, Result, parameters_of, read_leaves, run
@@ -152,11 +153,21 @@ def with_direction(definition: Definition, rows: Rows, v: ArrayLike) -> Rows:
 
 def source_of(request: Request, backend: str) -> str:
     """Standalone code of a loss, which runs without Lossmith."""
-    if backend != "numpy":
-        raise UnsupportedError("LM312", f'there is source for "numpy", not for {backend!r}.')
-    found = expressions(request.definition)
-    outputs = (found.value, found.additive, found.gradient, found.hessian)
-    return numpy_source(request.definition, *outputs, request.parameters)
+    if backend not in SOURCES:
+        known = " and ".join(f'"{name}"' for name in SOURCES)
+        raise UnsupportedError("LM312", f"there is source for {known}, not for {backend!r}.")
+    return SOURCES[backend](request.definition, request.parameters)
+
+
+def _numpy_source(definition: Definition, parameters: Mapping[str, float]) -> str:
+    found = expressions(definition)
+    return numpy_source(definition, found.value, found.additive, found.gradient, found.hessian, parameters)
+
+
+SOURCES: Final[dict[str, Callable[[Definition, Mapping[str, float]], str]]] = {
+    "numpy": _numpy_source,
+    "js": javascript_source,
+}
 
 
 def kernel_of(request: Request, backend: Backend, dtype: np.dtype[Any]) -> Kernel:

@@ -348,7 +348,7 @@ class Loss(Designed):
         return explain(self.definition, {name: v for name, v in self.parameters.items() if v is not None})
 
     def source(self, backend: str = "numpy") -> str:
-        """Standalone code of this loss, which runs without Lossmith.
+        """Standalone code of this loss, "numpy" or "js" (an ES module), which runs without Lossmith.
 
         >>> import lossmith as ls
         >>> "def gradient(y_true, raw_prediction" in ls.get("focal").source("numpy")

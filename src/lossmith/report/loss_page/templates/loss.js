@@ -1,0 +1,272 @@
+/* The page of a loss: sliders, axis, zoom and cursor move; pictures, tables and the best constant follow.
+`lossmithPage(data)` takes what `html.py` writes: losses with their programs, sliders, views and marks. */
+var lossmithPage = (data) => {
+  "use strict";
+
+  const { draw, rangeOf, short } = lossmithChart, { grid, curves, jumps, least, reading, deadOf, bestConstant } = lossmithMeasure;
+  const PICTURES = ["loss", "gradient", "curvature"];
+  const TITLES = { loss: "Loss", gradient: "Gradient (first derivative)", curvature: "Curvature (second derivative)" };
+  const NAMES = { loss: "the loss jumps", gradient: "corner", curvature: "curvature jumps" };
+  const all = (root, selector) => Array.from(root.querySelectorAll(selector));
+  const { parts, comparison } = data;
+  const values = parts.map((part) => ({ ...part.program.parameters }));
+  const moved = parts.map(() => false);
+  const cells = (row, texts) => row.forEach((cell, i) => { cell.textContent = texts[i]; });
+
+  // Parameters ------------------------------------------------------------------------------------------------------
+
+  const STEPS = 1000;
+
+  function toPlace({ log, low, first, last }, value) {
+    const share = log ? Math.log((value - low) / (first - low)) / Math.log((last - low) / (first - low)) : (value - first) / (last - first);
+    return Math.round(STEPS * Math.min(Math.max(share, 0), 1));
+  }
+
+  function fromPlace({ log, low, first, last, integer }, place) {
+    const share = place / STEPS;
+    if (place <= 0 || place >= STEPS) return place <= 0 ? first : last;
+    const value = log ? low + (first - low) * ((last - low) / (first - low)) ** share : first + (last - first) * share;
+    return integer ? Math.round(value) : Number(value.toPrecision(3));
+  }
+
+  function allowed({ low, high, lowOpen, highOpen, integer }, x) {
+    return (lowOpen ? x > low : x >= low) && (highOpen ? x < high : x <= high) && (!integer || Number.isInteger(x));
+  }
+
+  /** One slider: a range in steps, and a number that may be any of the domain. */
+  function slider(box) {
+    const j = Number(box.dataset.part), spec = parts[j].sliders[Number(box.dataset.slider)];
+    const [range, number] = all(box, "input"), fault = box.querySelector(".fault");
+    const show = (value, typed) => {
+      range.value = toPlace(spec, value);
+      range.setAttribute("aria-valuetext", short(value));
+      if (!typed) number.value = value;
+      number.setAttribute("aria-invalid", "false");
+      fault.textContent = "";
+    };
+    const set = (value, typed) => {
+      values[j][spec.name] = value;
+      moved[j] = parts[j].sliders.some(({ name, value: start }) => values[j][name] !== start);
+      show(value, typed);
+      redraw();
+    };
+    range.addEventListener("input", () => set(fromPlace(spec, Number(range.value)), false));
+    number.addEventListener("input", () => {
+      const value = number.value.trim() === "" ? NaN : Number(number.value);
+      if (allowed(spec, value)) return set(value, true);
+      number.setAttribute("aria-invalid", "true");
+      fault.textContent = `${spec.name} must be ${spec.words}.`;
+      return undefined;
+    });
+    box.addEventListener("reset-value", () => set(spec.value, false));
+    show(spec.value, false);
+  }
+
+  // What a view shows -----------------------------------------------------------------------------------------------
+
+  /** The lines of a view: of one loss its scenes, of several losses one scene of each. */
+  function linesOf(state) {
+    if (!comparison) return parts[0].views[state.v].scenes.map((scene) => ({ j: 0, scene, label: scene.label }));
+    return parts.map((part, j) => ({ j, scene: part.views[state.v].scenes[state.target], label: part.label }));
+  }
+
+  function measured({ j, scene }, x) {
+    try {
+      return curves(parts[j].program, parts[j].joint, scene, x, values[j]);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error; // a raw prediction that the loss does not take
+      const none = x.map(() => NaN);
+      return { x, loss: none, gradient: none, curvature: none, predicted: none };
+    }
+  }
+
+  /** A curve with places beside each jump, and a gap where it jumps itself. */
+  function parted(state, line, seen) {
+    const beside = seen.flatMap(({ at }) => [at - 1e-9 * Math.max(1, Math.abs(at)), at, at + 1e-9 * Math.max(1, Math.abs(at))]);
+    const [low, high] = state.window;
+    const x = Float64Array.from([...grid(state.window, parts[line.j].joint), ...beside.filter((v) => v > low && v < high)]).sort();
+    const found = measured(line, x);
+    const level = { loss: 0, gradient: 1, curvature: 2 };
+    const reach = (what, v) => (parts[line.j].joint && what === "curvature" ? 2e-4 * Math.max(1, Math.abs(v)) : 0); // of a difference
+    const gapped = (what) => Float64Array.from(found[what], (v, i) =>
+      seen.some((jump) => Math.abs(jump.at - x[i]) <= reach(what, x[i]) && level[jump.what] <= level[what]) ? NaN : v);
+    return { ...found, shown: Object.fromEntries(PICTURES.map((what) => [what, gapped(what)])) };
+  }
+
+  /** Everything of one line that follows from parameters and window. */
+  function refreshed(state, line) {
+    const plain = measured(line, grid(state.window, parts[line.j].joint));
+    const seen = jumps((x) => measured(line, x), plain, parts[line.j].joint);
+    const found = seen.length ? parted(state, line, seen) : { ...plain, shown: plain };
+    return { ...line, found, seen, dead: deadOf(found), cells: reading(plain, seen, least((x) => measured(line, x), plain)) };
+  }
+
+  function marksOf(state) {
+    const found = [], put = (at, label, on = "") => {
+      const same = found.find((mark) => mark.on === on && Math.abs(mark.at - at) <= 1e-6 * Math.max(1, Math.abs(at)));
+      if (!same) found.push({ at, on, labels: [label] });
+      else if (!same.labels.includes(label)) same.labels.push(label);
+    };
+    for (const { seen } of state.lines) for (const { at, what } of seen) put(at, NAMES[what]);
+    parts.forEach((part, j) => {
+      if (state.best && state.best[j] !== null) put(state.best[j], comparison ? `best for ${part.label}` : `best constant of ${part.best.sample}`);
+      const scenes = state.lines.filter((line) => line.j === j).map(({ scene }) => scene.label);
+      if (!moved[j]) for (const { at, label, on, scene, format } of part.views[state.v].limits) {
+        if (state.format && format !== state.format) continue;
+        if (scenes.includes(scene)) put(at, comparison ? `${part.label}: ${label}` : scenes.length > 1 ? `${label}, ${scene}` : label, on);
+      }
+    });
+    return found.map(({ at, on, labels }) => ({ at, on, label: labels.join(", ") }));
+  }
+
+  // Drawing ---------------------------------------------------------------------------------------------------------
+
+  const along = (state, line, x) => (state.predicted ? measured(line, Float64Array.of(x)).predicted[0] : x);
+
+  function drawn(state, figure) {
+    const what = figure.dataset.picture, view = parts[0].views[state.v], first = state.lines[0];
+    const lines = state.lines.map((line, look) => ({
+      look, x: state.predicted ? line.found.predicted : line.found.x, y: line.found.shown[what], dead: line.dead,
+      at: [state.predicted ? line.now.predicted[0] : state.cursor, line.now[what][0]],
+    }));
+    const xs = lines.flatMap(({ x }) => Array.from(x)).filter(Number.isFinite);
+    const xRange = state.predicted && xs.length ? [Math.min(...xs), Math.max(...xs)] : state.window;
+    const marks = marksOf(state).filter(({ on }) => !on || on === what)
+      .map(({ at, label, on }) => ({ at: along(state, first, at), label: on || what === "loss" ? label : "" }));
+    draw(figure, {
+      id: `${state.v}-${what}`, title: TITLES[what], lines, marks, xRange,
+      xLabel: what === "curvature" ? (state.predicted ? view.predicted : view.xLabel) : "",
+      yRange: rangeOf(lines.flatMap(({ y }) => Array.from(y)), what !== "loss"),
+      cursor: along(state, first, state.cursor), shade: what === "curvature", broad: what === "gradient",
+      alternative: state.lines.map(({ label, cells: c }) => `${label}: least loss ${c[0]}, steepest gradient ${c[1]}, curvature below 0 ${c[3]}.`).join(" "),
+    });
+  }
+
+  function readOut(state) {
+    state.lines.forEach((line) => { line.now = measured(line, Float64Array.of(state.cursor)); });
+    state.lines.forEach((line, i) => {
+      const row = all(state.rows[i], "td"), texts = [...PICTURES, "predicted"].map((what) => short(line.now[what][0], 6));
+      cells(row, texts.slice(0, row.length));
+    });
+  }
+
+  function showBest(state) {
+    if (state.v > 0 || data.bestIsMade) return;
+    all(document, "[data-best]").forEach((output, j) => {
+      const at = state.best[j];
+      output.textContent = at === null ? "none on this sample" : short(at, 6);
+      const second = output.parentElement.querySelector("[data-best-predicted]");
+      if (second) second.textContent = at === null ? "" : short(parts[j].program.predict(Float64Array.of(at), { parameters: values[j] })[0], 6);
+    });
+  }
+
+  const pictures = (state) => all(state.root, "figure[data-picture]").forEach((figure) => drawn(state, figure));
+
+  function refresh(state) {
+    state.lines = linesOf(state).map((line) => refreshed(state, line));
+    state.best = data.bestIsMade ? parts.map(() => null) : parts.map((part, j) =>
+      bestConstant(part.program, part.best, part.views[0].scenes[0], part.views[0].bounds, values[j]));
+    all(state.root, ".reading tbody tr").forEach((row, i) => cells(all(row, "td"), state.lines[i].cells));
+    all(document, "[data-stale]").forEach((note) => { note.hidden = !moved.some(Boolean); });
+    readOut(state);
+    pictures(state);
+    showBest(state);
+  }
+
+  let waiting = false;
+  function redraw() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; states.forEach(refresh); });
+  }
+
+  // Axis, zoom and cursor -------------------------------------------------------------------------------------------
+
+  function setWindow(state, low, high) {
+    const [least, most] = parts[0].views[state.v].bounds, edge = 1e-4 * (high - low);
+    state.window = [Number.isFinite(least) ? Math.max(low, least + edge) : low, Number.isFinite(most) ? Math.min(high, most - edge) : high];
+    setCursor(state, Math.min(Math.max(state.cursor, state.window[0]), state.window[1]), false);
+    const [start, end] = state.home;
+    state.zoom.value = Math.log2((end - start) / (state.window[1] - state.window[0]));
+    state.zoom.setAttribute("aria-valuetext", `from ${short(state.window[0])} to ${short(state.window[1])}`);
+    refresh(state);
+  }
+
+  function setCursor(state, x, again) {
+    const [low, high] = state.window;
+    state.cursor = x;
+    state.across.value = Math.round((STEPS * (x - low)) / (high - low));
+    state.across.setAttribute("aria-valuetext", short(x));
+    if (document.activeElement !== state.place) state.place.value = Number(x.toPrecision(4));
+    if (!again) return;
+    readOut(state);
+    pictures(state);
+  }
+
+  function zoomTo(state, width) {
+    const [low, high] = state.window, ratio = width / (high - low), { cursor } = state;
+    setWindow(state, cursor - (cursor - low) * ratio, cursor + (high - cursor) * ratio);
+  }
+
+  /** As far out as the plain formula lasts in a format, on each side. */
+  function toLimits(state, format) {
+    const ends = parts.flatMap((part) => part.views[state.v].limits).filter((limit) => limit.format === format).map(({ at }) => at);
+    const low = Math.min(state.home[0], ...ends), high = Math.max(state.home[1], ...ends), room = 0.1 * (high - low);
+    [state.cursor] = state.start;
+    state.format = format;
+    setWindow(state, low - room, high + room);
+  }
+
+  const MOVES = {
+    left: (state, w) => setWindow(state, state.window[0] - w / 4, state.window[1] - w / 4),
+    right: (state, w) => setWindow(state, state.window[0] + w / 4, state.window[1] + w / 4),
+    in: (state, w) => zoomTo(state, w / 2),
+    out: (state, w) => zoomTo(state, w * 2),
+    float32: (state) => toLimits(state, "float32"),
+    float64: (state) => toLimits(state, "float64"),
+    home: (state) => { [state.cursor] = state.start; state.format = ""; setWindow(state, ...state.home); },
+  };
+
+  function pointed(state, event) {
+    const svg = event.currentTarget.querySelector("svg.live"), line = state.lines[0];
+    if (!svg || state.predicted) return;
+    const clip = svg.querySelector("clipPath rect"), box = svg.getBoundingClientRect();
+    const at = ((event.clientX - box.left) * svg.viewBox.baseVal.width / box.width - clip.x.baseVal.value) / clip.width.baseVal.value;
+    if (line && at >= 0 && at <= 1) setCursor(state, state.window[0] + at * (state.window[1] - state.window[0]), true);
+  }
+
+  function view(root, v) {
+    const home = parts[0].views[v].window, start = [home[0] + 0.7 * (home[1] - home[0])], role = (name) => root.querySelector(`[data-role=${name}]`);
+    const state = {
+      root, v, home, start, window: home, cursor: start[0], target: data.target, predicted: false, format: "", lines: [], best: null,
+      zoom: role("zoom"), across: role("cursor"), place: role("place"), rows: all(root, ".readout tbody tr"),
+    };
+    state.zoom.addEventListener("input", () => zoomTo(state, (home[1] - home[0]) / 2 ** Number(state.zoom.value)));
+    state.across.addEventListener("input", () => {
+      const [low, high] = state.window;
+      setCursor(state, low + (high - low) * Number(state.across.value) / STEPS, true);
+    });
+    state.place.addEventListener("input", () => {
+      const x = Number(state.place.value);
+      if (state.place.value.trim() !== "" && x >= state.window[0] && x <= state.window[1]) setCursor(state, x, true);
+    });
+    all(root, "[data-move]").forEach((button) => button.addEventListener("click", () => MOVES[button.dataset.move](state, state.window[1] - state.window[0])));
+    all(root, "[data-axis]").forEach((input) => input.addEventListener("change", () => { state.predicted = input.dataset.axis === "prediction"; pictures(state); }));
+    all(root, "[data-target]").forEach((input) => input.addEventListener("change", () => { state.target = Number(input.dataset.target); refresh(state); }));
+    all(root, "figure[data-picture]").forEach((figure) => {
+      figure.addEventListener("pointermove", (event) => pointed(state, event));
+      figure.addEventListener("pointerdown", (event) => pointed(state, event));
+    });
+    return state;
+  }
+
+  const states = all(document, ".view").map(view);
+  all(document, ".slider").forEach(slider);
+  all(document, "[data-reset]").forEach((button) => button.addEventListener("click", () =>
+    all(document, ".slider").forEach((box) => box.dispatchEvent(new Event("reset-value")))));
+  document.documentElement.classList.add("scripted");
+  states.forEach((state) => setWindow(state, ...state.home));
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; states.forEach(pictures); } });
+  return { parts, states, values };
+};

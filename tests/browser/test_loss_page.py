@@ -1,0 +1,224 @@
+"""The page of a loss in a real browser: sliders move the curves, the numbers are Python's, nothing is fetched or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossmith as ls
+from lossmith.report.loss_page import collect
+from lossmith.report.loss_page.best import best
+from lossmith.report.loss_page.collect import windowed
+from lossmith.report.loss_page.curves import curves, grid
+from lossmith.report.loss_page.page import Page, show
+
+pytestmark = pytest.mark.peers("playwright")
+
+HEADS = ls.parse(
+    "log(scale) + (y - mean)**2 / (2 * scale**2)",
+    target="real",
+    heads={"mean": "identity", "scale": "exp"},
+    name="heads",
+)
+OWN = ls.parse("log(1 + k*(y - z)**2)", target="real", parameters={"k": (1.0, "positive")}, name="own <formula>")
+LOSSES: dict[str, ls.Loss] = {
+    "huber": ls.get("huber"),
+    "focal": ls.get("focal"),
+    "cross_entropy": ls.get("cross_entropy"),
+    "dice": ls.get("dice"),
+    "heads": HEADS,
+    "own": OWN,
+}
+MOVED = {"huber": 2.5, "focal": 0.5, "dice": 3.0, "own": 7.0}
+SAMPLE = ("ordinal", "tweedie")
+AGREE = 1e-12
+AGREE_IN_DIFFERENCES = 1e-7
+"""Of the curvature of a batch, which the page takes from differences of the gradient over 2e-4 of the raw prediction."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Pages by the names of their losses, without facts: they take longest to find, and no script touches them."""
+    folder, found = tmp_path_factory.mktemp("pages"), {}
+
+    def page(*names: str) -> Path:
+        if names not in found:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(collect, "fact_rows", lambda loss: ())
+                shown: Page = show(*(LOSSES[name] for name in names))
+            found[names] = shown.save(folder / f"{'-'.join(names)}.html")
+        return found[names]
+
+    return page
+
+
+def lines(page: Any, picture: str = "loss", view: int = 0) -> list[str]:
+    path = f".view >> nth={view} >> figure[data-picture={picture}] path[data-line]"
+    return [element.get_attribute("d") for element in page.locator(path).all()]
+
+
+def settled(page: Any) -> None:
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.parametrize("name", sorted(MOVED))
+def test_a_slider_moves_the_curves_by_keyboard_and_by_mouse(opened: Any, made: Any, name: str) -> None:
+    page = opened(made(name))
+    slider, number = page.locator(".slider input[type=range]").first, page.locator(".slider input[type=number]").first
+    seen, shown = [lines(page)], [number.input_value()]
+    slider.focus()
+    page.keyboard.press("PageUp")
+    box = slider.bounding_box()
+    for move in (lambda: None, lambda: page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + box["height"] / 2)):
+        move()
+        settled(page)
+        seen.append(lines(page))
+        shown.append(number.input_value())
+    assert len({tuple(drawn) for drawn in seen}) == len(set(shown)) == 3
+    number.fill("-1000")
+    assert (
+        number.get_attribute("aria-invalid") == "true"
+        and "must be a number" in page.locator(".fault").first.inner_text()
+    )
+    settled(page)
+    assert lines(page) == seen[-1]
+    page.click("[data-reset]")
+    settled(page)
+    assert lines(page) == seen[0] and number.get_attribute("aria-invalid") == "false"
+
+
+def scale(t: np.ndarray[Any, Any], x: np.ndarray[Any, Any], slope: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The scale of the contract: the number itself, or what its change with the raw prediction makes of a rounding of it."""
+    return np.asarray(np.maximum(np.abs(t), np.abs(x * slope) / 4))
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_numbers_are_those_of_python(opened: Any, made: Any, name: str) -> None:
+    page, loss = opened(made(name)), LOSSES[name].using("numpy")
+    for values in [{}, {next(iter(loss.parameters)): MOVED[name]}] if name in MOVED else [{}]:
+        bound = loss.bind(**values)
+        for v, view in enumerate(windowed(loss, loss.target, best(loss, loss.target).raw)):
+            x = grid(view, True)
+            for s, scene in enumerate(view.scenes):
+                theirs = page.evaluate(
+                    """([v, s, x, values]) => {
+                        const part = page.parts[0], scene = part.views[v].scenes[s];
+                        const found = lossmithMeasure.curves(part.program, part.joint, scene, Float64Array.from(x), values);
+                        return ["loss", "gradient", "curvature", "predicted"].map((what) => Array.from(found[what]));
+                    }""",
+                    [v, s, x.tolist(), values],
+                )
+                ours = curves(bound, scene, x)
+                value, gradient, bend, predicted = (np.array(a) for a in theirs)
+                g, h = np.array(ours.gradient), np.array(ours.curvature)
+                third = np.gradient(h, x)
+                assert (np.abs(value - ours.loss) <= AGREE * scale(np.array(ours.loss), x, g)).all()
+                assert (np.abs(gradient - g) <= AGREE * scale(g, x, h)).all()
+                near = AGREE if loss.is_additive else AGREE_IN_DIFFERENCES
+                assert (np.abs(bend - h) <= near * np.maximum(scale(h, x, third), 0 if loss.is_additive else 1)).all()
+                assert (np.abs(predicted - ours.predicted) <= AGREE * np.abs(ours.predicted)).all()
+
+
+@pytest.mark.parametrize("name", ["huber", "cross_entropy", "own"])
+def test_the_script_reads_off_what_python_read_off(opened: Any, made: Any, name: str) -> None:
+    page, loss = opened(made(name)), LOSSES[name]
+    rows = [[c.inner_text() for c in row.locator("td").all()] for row in page.locator(".reading tbody tr").all()]
+    still = made(name).read_text("utf-8").partition('<table class="reading')[2].partition("</table>")[0]
+    for cells in rows:
+        assert all(f">{cell}</td>" in still for cell in cells)
+    if name != "cross_entropy":
+        assert float(page.locator("[data-best]").inner_text()) == pytest.approx(best(loss, "real").raw[0], rel=1e-5)
+
+
+def test_corners_and_the_best_constant_follow_the_slider(opened: Any, made: Any) -> None:
+    page = opened(made("huber"))
+    page.locator(".slider input[type=number]").first.fill("2.5")
+    settled(page)
+    assert "curvature at −2.5, curvature at 2.5" in page.locator(".reading tbody").inner_text()
+    expected = ls.get("huber", delta=2.5).best_constant([0.0, 0.0, 1.0, 1.0, 8.0])
+    assert float(page.locator("[data-best]").inner_text()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_zoom_axis_and_cursor_work_from_the_keyboard(opened: Any, made: Any) -> None:
+    page = opened(made("focal"))
+    start = lines(page)
+    for button in ("in", "left", "float32"):
+        page.locator(f"[data-move={button}]").focus()
+        page.keyboard.press("Enter")
+        assert lines(page) != start
+    assert "float32: infinite" in page.locator("figure[data-picture=loss] svg").text_content()
+    page.click("[data-move=home]")
+    assert lines(page) == start
+    page.locator("[data-role=place]").fill("1")
+    row = page.locator(".readout tbody tr").nth(1).locator("td")
+    told = [float(cell.inner_text().replace("−", "-")) for cell in row.all()]
+    loss = ls.get("focal").using("numpy")
+    gradient, hessian = loss.per_example_gradient_and_hessian([1.0], [1.0])
+    expected = [loss.per_example([1.0], [1.0])[0], gradient[0], hessian[0], loss.predict([1.0])[0]]
+    assert told == pytest.approx(expected, rel=1e-5)
+    before = row.first.inner_text()
+    page.locator("[data-role=cursor]").focus()
+    page.keyboard.press("ArrowRight")
+    assert row.first.inner_text() != before
+    page.locator("[data-axis=raw]").focus()
+    page.keyboard.press("ArrowRight")
+    assert (
+        lines(page) != start
+        and "1 / (1 + exp(-z))" in page.locator("figure[data-picture=curvature] svg").text_content()
+    )
+
+
+def test_losses_are_compared_on_the_same_axes(opened: Any, made: Any) -> None:
+    page = opened(made("huber", "own"))
+    assert len(lines(page)) == 2 and page.locator(".slider").count() == 2
+    first, second = lines(page)
+    page.locator(".slider").nth(1).locator("input[type=range]").focus()
+    page.keyboard.press("PageUp")
+    settled(page)
+    assert lines(page)[0] != first or lines(page)[1] != second
+    assert page.locator(".reading tbody th").all_inner_texts() == ["huber", "own <formula>"]
+
+
+@pytest.mark.parametrize(
+    "names", [("huber",), ("cross_entropy",), ("dice",), ("heads",), ("huber", "own")], ids="-".join
+)
+def test_dark_on_a_phone_nothing_runs_over_the_edge(opened: Any, made: Any, names: tuple[str, ...]) -> None:
+    page = opened(made(*names), width=360, dark=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    views = page.locator(".view").count()
+    assert views == (2 if names == ("heads",) else 1)
+    for picture in ("loss", "gradient", "curvature"):
+        assert all(d and d.startswith("M") for v in range(views) for d in lines(page, picture, v))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in SAMPLE else pytest.mark.corpus) for n in ls.names() if n not in LOSSES]
+)
+def test_every_loss_of_the_catalogue_bears_every_control(opened: Any, tmp_path: Path, name: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect, "fact_rows", lambda loss: ())
+        page = opened(show(name).save(tmp_path / "page.html"))
+    for control in ("out", "right", "float32", "float64", "home", "in"):
+        for button in page.locator(f"[data-move={control}]").all():
+            button.click()
+    for axis in page.locator("[data-axis=prediction]").all():
+        axis.check()
+    for slider in page.locator(".slider input[type=range]").all():
+        for key in ("End", "Home"):
+            slider.press(key)
+            settled(page)
+    assert all(d and d.startswith("M") for d in lines(page))
+
+
+def test_without_a_script_the_curves_are_there(browser: Any, made: Any) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 800, "height": 900})
+    page = context.new_page()
+    page.goto(made("huber").as_uri())
+    assert page.locator("figure[data-picture] path[data-line]").count() == 3
+    assert page.locator(".slider").first.is_hidden() and page.locator(".reading").is_visible()
+    context.close()
