@@ -13,9 +13,9 @@ import pytest
 MARKED = type(pytest.param())
 
 
-def every(step: int, cases: Iterable[Any]) -> list[Any]:
-    """Every so many of the cases run always, from the first one on; what is marked already stays so."""
-    return [case if j % step == 0 or isinstance(case, MARKED) else _long(case) for j, case in enumerate(cases)]
+def every(step: int, cases: Iterable[Any], first: int = 0) -> list[Any]:
+    """Every so many of the cases run always, from the one at `first` on; what is marked already stays so."""
+    return [case if j % step == first or isinstance(case, MARKED) else _long(case) for j, case in enumerate(cases)]
 
 
 def _long(case: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.errors import LossmithError
+from tests.sampling import every
 
 N = 1000
 RNG = np.random.default_rng(23)
@@ -34,9 +35,18 @@ def data(name: str, dtype: Any) -> tuple[Any, Any, Any]:
     return y, raw, RNG.uniform(0, 3, size=N) * (RNG.uniform(size=N) > 0.1)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    ("name", "dtype", "weighted"),
+    every(
+        3,
+        (
+            (name, dtype, weighted)
+            for name in LOSSES
+            for weighted in (False, True)
+            for dtype in (np.float64, np.float32)
+        ),
+    ),
+)
 def test_one_piece_or_a_thousand_in_any_order(name: str, dtype: Any, weighted: bool) -> None:
     loss = LOSSES[name]().using("numpy")
     y, raw, w = data(name, dtype)

@@ -8,6 +8,7 @@ import lossmith as ls
 from lossmith import cli
 from lossmith.loss.designed import COMBINATORS
 from lossmith.report.loss_text import listing, page
+from tests.sampling import every
 
 SHOWN = [
     (["mse"], ["squared_error", "(y - z) ** 2", "estimates         mean", "accuracy          numpy float64: at worst"]),
@@ -39,7 +40,7 @@ def test_a_loss_is_shown(words: list[str], shown: list[str], capsys: pytest.Capt
     assert "\n\n\n" not in text and "None" not in text
 
 
-@pytest.mark.parametrize("name", ls.names())
+@pytest.mark.parametrize("name", every(2, ls.names()))
 def test_the_page_of_every_loss_holds_what_explain_says(name: str) -> None:
     loss = ls.get(name)
     assert loss.explain() in page(loss)

@@ -12,6 +12,7 @@ from lossmith.compiler import story
 from lossmith.formula.node import make, walk
 from lossmith.report.steps_text import PARTS, WIDTH, apart, formula_lines, is_named, steps_page, title
 from lossmith.stable.hazards import hazard_of
+from tests.sampling import every
 
 PASSES = (
     *("1  as written", "2  links resolved", "3  lifted", "4  gradient, differentiated", "5  gradient, made safe"),
@@ -52,7 +53,7 @@ def test_without_the_flag_the_page_is_shown(capsys: pytest.CaptureFixture[str]) 
 LARGE = ["student_t", "tweedie", "softmax_focal", "zero_inflated_poisson", "dice", "bce.modulate(gamma=2).smooth(0.1)"]
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", every(3, LARGE))
 def test_large_formulas_are_cut_into_parts(name: str) -> None:
     text = steps_page(ls.parse(name))
     assert len(text.splitlines()) < 260

@@ -18,6 +18,7 @@ from lossmith.calculus.properties.bending import convex, strict_everywhere, stri
 from lossmith.calculus.properties.levels import bounded_below, differentiable, symmetric
 from lossmith.calculus.properties.steepness import lipschitz, robust, smoothness
 from lossmith.loss import Loss
+from tests.sampling import every
 
 INF = math.inf
 ALL = (
@@ -192,7 +193,9 @@ def definitions() -> list[tuple[str, Any]]:
     return [*shipped, *((name, special(name)) for name in SPECIAL)]
 
 
-@pytest.mark.parametrize(("name", "definition"), definitions(), ids=[name for name, _ in definitions()])
+@pytest.mark.parametrize(
+    ("name", "definition"), every(2, definitions(), first=1), ids=[name for name, _ in definitions()]
+)
 def test_every_refutation_is_a_program_that_runs(name: str, definition: Any) -> None:
     for fact in ALL:
         found: Fact[Any] = fact(definition)
