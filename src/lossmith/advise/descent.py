@@ -158,5 +158,6 @@ def _said(table: Table, seen: Profile) -> Iterable[str]:
         yield f"“{seen.classes[1]}” counts as 1, “{seen.classes[0]}” as 0."
     if seen.kind == "class":
         yield f"The classes are numbered in this order: {', '.join(seen.classes[:12])}."
-    yield from (f"“{name}” is left out: {reason}." for name, reason in table.left_out[:6])
+    told = " ".join(table.notes[:3])
+    yield from (f"“{name}” is left out: {reason}." for name, reason in table.left_out[:6] if f'"{name}"' not in told)
     yield from table.notes[:3]

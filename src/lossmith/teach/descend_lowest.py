@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from lossmith.loss.known_facts import facts
 from lossmith.report.descent_page.record import Floats
 from lossmith.teach.descend_task import Objective
 
@@ -29,13 +30,13 @@ def lowest(objective: Objective, points: Floats, losses: Floats) -> tuple[float,
     value, slope = objective.value_and_gradient(found.x)
     if not np.isfinite(value) or value > first:
         return first, "No minimiser went lower than the path."
-    convex = len(objective.network.widths) == 2 and objective.task.loss.is_strictly_convex
+    convex = len(objective.network.widths) == 2 and facts(objective.task.loss).convex.value is True
     still = float(np.linalg.norm(slope)) <= STILL * steep
     far = float(np.linalg.norm(found.x)) > 1e3 * max(1.0, float(np.linalg.norm(points[0])))
     if still and convex and not far:
         return (
             value,
-            "It is the minimum: the gradient is 0 there, and this loss has no other low point in a linear model.",
+            "It is the minimum: the gradient is 0 there, and this loss has no lower point in a linear model.",
         )
     if far:
         return value, "The loss keeps falling as parameters grow: there may be no minimum, only ever lower points."

@@ -244,7 +244,8 @@ def _why(path: Path, rate: float, curvature: Curvature, own: Trial) -> Iterator[
         )
     rises = int(path.rises.sum())
     made = len(path.losses) - 1
-    yield f"{rises} of {made} steps raised the loss." if rises else f"None of the {made} steps raised the loss."
+    if rises or not path.why_stopped:
+        yield f"{rises} of {made} steps raised the loss." if rises else f"None of the {made} steps raised the loss."
 
 
 def _advice(word: str, own: Trial, better: Trial | None, faster: float | None, first: float) -> str:
