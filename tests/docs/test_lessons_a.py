@@ -105,6 +105,16 @@ def test_the_gradient_of_the_deep_net_is_the_change_of_its_loss():
     assert abs((total(params[0] + step) - total(params[0] - step)) / 2e-5 - gradient[1, 2]) < 1e-8
 
 
+def test_an_auxiliary_head_saves_steps_and_no_step_is_too_long():
+    module = lesson("01_learning")
+    (plain_pull, plain), (helped_pull, helped) = (module.deep_run(1, weight) for weight in (0.0, module.AUXILIARY))
+    assert helped_pull > 100 * plain_pull
+    assert len(helped) < 0.9 * len(plain)
+    assert len(plain) < module.MOST_STEPS
+    # Where the steps are too long, at rate 1, the loss of one start jumps by 0.6.
+    assert all(later < earlier + 0.001 for losses in (plain, helped) for earlier, later in pairwise(losses[10:]))
+
+
 def test_accuracy_does_not_move_and_the_same_accuracy_has_two_losses():
     page = parts("02_why_not_accuracy", "by_hand", "stuck")
     assert page["hand_right"] == page["hand_right_too"] == 0.75
@@ -124,6 +134,24 @@ def test_loss_rises_while_accuracy_stays():
     assert end.train < best.train
 
 
+def test_certainty_is_told_from_chance_by_the_mistakes_it_predicts():
+    module = lesson("02_why_not_accuracy")
+    moments = module.long_training()
+    found = module.told(min(moments, key=lambda moment: moment.test), moments[-1])
+    assert abs(found["best_wrong"] - found["best_expected"]) < found["best_spread"]
+    assert found["end_wrong"] > found["end_expected"] + 3 * found["end_spread"]
+    assert 0 < found["changed"] < 10
+    assert close(found["rise"], moments[-1].test - min(moment.test for moment in moments))
+
+
+def test_a_smooth_accuracy_learns_and_lets_go_of_the_rows_that_are_most_wrong():
+    page = parts("02_why_not_accuracy", "stuck")
+    p = 1 / (1 + math.exp(10))
+    assert page["start_right"] < page["smooth_right"] < page["log_right"]
+    assert close(page["smooth_pull"] / (p * (1 - p)), 1.0)
+    assert close(page["log_pull"], 1 - p)
+
+
 def test_five_rows_half_a_sum_and_the_edge_of_the_learning_rate():
     page = parts("03_squared_and_absolute", "by_hand", "half_and_sum", "perfect_fit")
     assert (page["hand_half"], page["notes_mse"], page["hand_sum"]) == (5.5, 5.5, 11.0)
@@ -134,6 +162,8 @@ def test_five_rows_half_a_sum_and_the_edge_of_the_learning_rate():
     assert page["fit_ours"] == [0.0] * 4
     assert page["fit_plain"] == "nan"
     assert close(page["fit_far"], 1 / math.sqrt(4))
+    # RMSE moves by rate / n a step, and so to and fro across zero; sixty steps each round once at size 2.
+    assert abs(page["fit_rmse_low"] + page["fit_rmse_high"] - page["fit_hop"]) < 60 * ROUNDINGS
     # The rows differ from the answers by 1e-9 with a rounding of 1e-16, so their directions are good to 1e-7.
     assert abs(page["fit_near"] - 0.5) < 1e-6
 
@@ -163,7 +193,9 @@ def test_the_worked_numbers_of_cross_entropy():
 def test_the_best_constant_of_cross_entropy_costs_the_entropy():
     page = parts("04_cross_entropy", "trained")
     assert close(page["wine_constant"], page["wine_entropy"])
-    assert page["wine_end"] < page["wine_constant"] < page["wine_start"]
+    assert page["wine_end"] < page["wine_unseen"] < page["wine_constant"] < page["wine_start"]
+    assert close(page["wine_bits"] * math.log(2), page["wine_entropy"] - page["wine_unseen"])
+    assert close(page["many_start"], math.log(10))
 
 
 def test_minus_the_log_density_is_the_loss_and_a_constant():
@@ -185,6 +217,12 @@ def test_the_right_noise_explains_its_data_best_and_finds_the_centre_best():
     assert found["laplace_mean"] > 1.1 * found["laplace_median"]
 
 
+def test_under_heavy_tails_more_rows_do_not_close_the_gap_between_mean_and_median():
+    few, many = (lesson("05_noise_models").typical_miss(1.64, rows) for rows in (50, 800))
+    assert few[0] > 1.5 * few[1]
+    assert many[0] / many[1] > 1.2 * few[0] / few[1]
+
+
 def test_the_sigmoid_cancels_under_cross_entropy_alone():
     page = parts("06_after_a_sigmoid", "by_hand", "softmax")
     p = 1 / (1 + math.exp(10))
@@ -199,6 +237,18 @@ def test_a_wrong_start_is_left_under_cross_entropy_and_hardly_under_squared_erro
     assert wrong["cross"][0] == wrong["squared"][0]
     assert wrong["cross"][-1][0] > 0.95
     assert wrong["squared"][-1][0] < 0.5
+
+
+def test_a_larger_rate_makes_up_for_a_flat_place():
+    module = lesson("06_after_a_sigmoid")
+    assert module.tumours(module.WEIGHT, 10.0)["squared"][-1][0] > 0.95
+    assert min(module.tumours(module.WEIGHT, rate)["cross"][-1][0] for rate in (1.0, 10.0)) > 0.95
+
+
+def test_on_the_renumbered_irises_the_line_fails_though_its_loss_falls_at_every_step():
+    losses, curve_right = lesson("06_after_a_sigmoid").iris_curve()
+    assert all(later < earlier for earlier, later in pairwise(losses))
+    assert curve_right > 0.8
 
 
 def test_class_numbers_and_targets_that_are_no_probabilities():

@@ -23,9 +23,9 @@ FLIGHTS = Path(__file__).parents[3] / "examples" / "flights.parquet"
 SQUARED = ls.get("squared_error").using("numpy")
 RMSE = ls.get("rmse").using("numpy")
 DICE = ls.get("dice", smooth=0).using("numpy")
-CROSS_ENTROPY = ls.get("cross_entropy").using("numpy")
+CROSS_ENTROPY = ls.get("cross_entropy")
 
-LAYERS, WIDTH, RATE, AUXILIARY, SEEDS, GOAL, MOST_STEPS = 5, 16, 1.0, 0.3, (0, 1, 2), 0.5, 600
+LAYERS, WIDTH, RATE, AUXILIARY, SEEDS, GOAL, MOST_STEPS = 5, 16, 0.7, 0.3, (0, 1, 2), 0.5, 900
 """The deep net: hidden layers, units in each, learning rate, weight of the auxiliary loss, random starts, loss wanted."""
 
 
@@ -114,7 +114,7 @@ def sigmoid(x: Array) -> Array:
 
 def with_one(x: Array) -> Array:
     """The rows with a last column of ones, which carries the bias."""
-    return np.c_[x, np.ones(len(x))]
+    return np.concatenate([x, np.ones((len(x), 1))], axis=1)
 
 
 def net_gradients(params: list[Array], x: Array, y: Array, auxiliary: float) -> tuple[float, list[Array]]:
@@ -159,8 +159,9 @@ def auxiliary_head(say: Say) -> dict[str, Any]:
     rows = tuple(
         (seed, a[0], b[0], len(a[1]) - 1, len(b[1]) - 1) for seed, a, b in zip(SEEDS, plain, helped, strict=True)
     )
+    saved = [100 * (1 - row[4] / row[3]) for row in rows]
     header = (
-        say("start", "시작점"),
+        say("start", "초깃값"),
         say("gradient, without", "기울기(없음)"),
         say("gradient, with", "기울기(있음)"),
         say("steps, without", "걸음(없음)"),
@@ -180,8 +181,11 @@ def auxiliary_head(say: Say) -> dict[str, Any]:
         "auxiliary_weight": AUXILIARY,
         "auxiliary_table": Table(header, rows),
         "gradient_gain": float(np.mean([b[0] / a[0] for a, b in zip(plain, helped, strict=True)])),
-        "plain_steps": rows[0][3],
-        "helped_steps": rows[0][4],
+        "deep_rate": RATE,
+        "plain_all": ", ".join(str(row[3]) for row in rows),
+        "helped_all": ", ".join(str(row[4]) for row in rows),
+        "saved_least": min(saved),
+        "saved_most": max(saved),
         "guess_loss": float(np.log(3)),
         "auxiliary_picture": Chart(
             say("What a second look at an early layer does", "앞쪽 층을 한 번 더 보면"),

@@ -17,11 +17,12 @@ Say = Callable[[str, str], str]
 Array = Any
 
 LOG_LOSS = ls.get("binary_cross_entropy").using("numpy")
+SMOOTH = ls.parse("abs(y - p)", target="binary", link="sigmoid").using("numpy")
 WRONG = ls.parse("where(z > 0, 1 - y, y)", target="binary").using("numpy")
 """1 for a row on the wrong side of 0, else 0: the share of mistakes, one minus the accuracy."""
 
 TRAIN, RATE, STEPS, SHOWN = 100, 2.0, 1000, (1, 10, 30, 100, 300, 1000)
-POINTS, FEW, MOVES = 500, 12, (0.1, 0.01, 0.001, 0.0001, 0.00001)
+POINTS, FEW, DEEP, MOVES = 500, 12, -10.0, (0.1, 0.01, 0.001, 0.0001, 0.00001)
 
 
 @lru_cache
@@ -44,6 +45,8 @@ def by_hand() -> dict[str, Any]:
         "hand_y": y.astype(int).tolist(),
         "hand_timid": timid.tolist(),
         "hand_sure": sure.tolist(),
+        "hand_rows": len(y),
+        "hand_hits": round(len(y) * right[0]),
         "hand_right": right[0],
         "hand_right_too": right[1],
         "hand_timid_loss": loss.value(y, timid),
@@ -102,22 +105,28 @@ def flat(say: Say) -> dict[str, Any]:
 
 
 def stuck() -> dict[str, Any]:
-    """Gradient descent from one random model, under the share of mistakes and under the log loss."""
+    """Gradient descent from one random model: the share of mistakes, one minus the probability of the answer, the log loss."""
     x, y, _, _ = tumours()
     start = np.random.default_rng(2).normal(size=x.shape[1])
     found = {}
-    for name, loss in (("wrong", WRONG), ("log", LOG_LOSS)):
+    for name, loss in (("wrong", WRONG), ("smooth", SMOOTH), ("log", LOG_LOSS)):
         weights = start.copy()
         for _ in range(100):
             weights = weights - RATE * (x.T @ loss.gradient(y, x @ weights))
         found[f"{name}_moved"] = float(np.linalg.norm(weights - start))
         found[f"{name}_right"] = 100 * (1 - WRONG.value(y, x @ weights))
-    return {"start_right": 100 * (1 - WRONG.value(y, x @ start)), **found}
+    return {
+        "start_right": 100 * (1 - WRONG.value(y, x @ start)),
+        "deep_z": DEEP,
+        "smooth_pull": -float(SMOOTH.per_example_gradient([1.0], [DEEP])[0]),
+        "log_pull": -float(LOG_LOSS.per_example_gradient([1.0], [DEEP])[0]),
+        **found,
+    }
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The model at one step: losses, share of untouched rows that are right, and how sure it is of them."""
+    """The model at one step: losses, share of untouched rows that are right, how sure it is of them, and its outputs for them."""
 
     step: int
     train: float
@@ -126,6 +135,7 @@ class Moment:
     sure: float
     worst: float
     train_right: float
+    raw: tuple[float, ...]
 
 
 @lru_cache
@@ -143,10 +153,26 @@ def long_training() -> tuple[Moment, ...]:
             right = 1 - WRONG.value(y_test, raw)
             sure = float(np.maximum(p, 1 - p).mean())
             moments.append(
-                Moment(step, value, float(each.mean()), right, sure, float(each.max()), 1 - WRONG.value(y, z))
+                Moment(
+                    *(step, value, float(each.mean()), right, sure, float(each.max())),
+                    *(1 - WRONG.value(y, z), tuple(raw.tolist())),
+                )
             )
         weights, bias = weights - RATE * (x.T @ pull), bias - RATE * float(pull.sum())
     return tuple(moments)
+
+
+def told(best: Moment, end: Moment) -> dict[str, Any]:
+    """Mistakes to be expected if the model's own probabilities were true, and mistakes made; how sure the rise is."""
+    y = tumours()[3]
+    found: dict[str, Any] = {"changed": int(np.sum((np.array(best.raw) > 0) != (np.array(end.raw) > 0)))}
+    for name, moment in (("best", best), ("end", end)):
+        doubt = LOG_LOSS.predict(-np.abs(np.array(moment.raw)))
+        found[f"{name}_expected"] = float(doubt.sum())
+        found[f"{name}_spread"] = float(np.sqrt((doubt * (1 - doubt)).sum()))
+        found[f"{name}_wrong"] = round(len(y) * (1 - moment.right))
+    rise = LOG_LOSS.per_example(y, np.array(end.raw)) - LOG_LOSS.per_example(y, np.array(best.raw))
+    return found | {"rise": float(rise.mean()), "rise_half": 1.96 * float(rise.std(ddof=1) / np.sqrt(len(y)))}
 
 
 def parting(say: Say) -> dict[str, Any]:
@@ -175,6 +201,7 @@ def parting(say: Say) -> dict[str, Any]:
         "end_worst": end.worst,
         "end_train": end.train,
         "train_right": 100 * end.train_right,
+        **told(best, end),
         "loss_growth": 100 * (end.test / best.test - 1),
         "parting_table": Table(header, rows),
         "loss_picture": Chart(

@@ -239,7 +239,9 @@ def perfect_fit(say: Say) -> dict[str, Any]:
         "fit_squared_near": lengths["mse"][1],
         "fit_rate": FIT_RATE,
         "fit_steps": len(paths["MSE"]) - 1,
-        "fit_rmse_end": paths["RMSE"][-1],
+        "fit_hop": FIT_RATE / len(y),
+        "fit_rmse_low": min(paths["RMSE"][-2:]),
+        "fit_rmse_high": max(paths["RMSE"][-2:]),
         "fit_mse_end": paths["MSE"][-1],
         "settle_picture": Chart(
             say("Descent near a perfect fit", "완벽한 적합 가까이에서의 경사 하강"),

@@ -31,7 +31,7 @@ BETTER = [0.6, 0.1, 0.3]
 TRUTH = np.array([[0.5, 0.125, 0.125, 0.25]])
 UNIFORM = np.array([[0.25, 0.25, 0.25, 0.25]])
 SWAPPED = np.array([[0.5, 0.25, 0.125, 0.125]])
-STEPS, RATE = 150, 0.5
+STEPS, RATE, FOLDS, MANY = 150, 0.5, 5, 10
 
 
 def surprise(say: Say) -> dict[str, Any]:
@@ -150,6 +150,11 @@ def soft_and_perfect() -> dict[str, Any]:
     }
 
 
+def loss_of_guessing(count: int) -> float:
+    """Cross entropy of saying the same probability for each of so many classes."""
+    return CLASSES.value(np.array([0]), np.full((1, count), 1 / count))
+
+
 @lru_cache
 def wines() -> tuple[Array, float, list[float]]:
     """Softmax regression on the wines: shares of the classes, loss of the best constant, loss at each step."""
@@ -165,6 +170,22 @@ def wines() -> tuple[Array, float, list[float]]:
     return np.bincount(y) / len(y), loss.value(y, constant), losses
 
 
+@lru_cache
+def unseen() -> float:
+    """Mean cross entropy of the same regression on wines that it has not seen, in FOLDS parts."""
+    x, y = load_wine(return_X_y=True)
+    loss, part = ls.get("cross_entropy").using("numpy"), np.random.default_rng(0).permutation(len(y)) % FOLDS
+    each = np.empty(len(y))
+    for k in range(FOLDS):
+        seen = part != k
+        rows = np.c_[(x - x[seen].mean(axis=0)) / x[seen].std(axis=0), np.ones(len(x))]
+        weights = np.zeros((rows.shape[1], 3))
+        for _ in range(STEPS):
+            weights = weights - RATE * rows[seen].T @ loss.gradient(y[seen], rows[seen] @ weights)
+        each[~seen] = loss.per_example(y[~seen], rows[~seen] @ weights)
+    return float(each.mean())
+
+
 def trained(say: Say) -> dict[str, Any]:
     """How many bits the measurements tell about the kind of wine."""
     shares, constant, losses = wines()
@@ -177,7 +198,11 @@ def trained(say: Say) -> dict[str, Any]:
         "wine_start": losses[0],
         "wine_end": losses[-1],
         "wine_steps": STEPS,
-        "wine_bits": (constant - losses[-1]) / float(np.log(2)),
+        "wine_folds": FOLDS,
+        "wine_unseen": unseen(),
+        "wine_bits": (constant - unseen()) / float(np.log(2)),
+        "many_classes": MANY,
+        "many_start": loss_of_guessing(MANY),
         "wine_picture": Chart(
             say("Cross entropy while a model learns the wines", "와인을 배우는 동안의 교차 엔트로피"),
             say("step", "걸음"),

@@ -21,7 +21,11 @@ Array = Any
 FLIGHTS = Path(__file__).parents[3] / "examples" / "flights.parquet"
 HAND_Y, HAND_Z = [1.0, 2.0, 4.0], [2.0, 2.0, 2.0]
 SIGMA, WIDTH, SHAPE = 1.5, 0.8, 2.5
-SAMPLE, TRIALS, ROWS = 4000, 2000, 50
+SAMPLE, TRIALS, ROWS, MANY = 4000, 2000, 50, 800
+
+
+STUDENT_EVERY = 4
+"""Student's t has three numbers to fit, so it is fitted to every so many flights; the other two to all of them."""
 
 
 def loss(name: str, **parameters: float) -> ls.Loss:
@@ -88,7 +92,7 @@ def matched() -> tuple[tuple[str, str, str, str, float], ...]:
             "p**y (1 - p)**(1 - y)" if name == "binary_cross_entropy" else ls.facts(name).noise_model.value.formula
         )
         found.append((english, korean, name, str(density), away))
-    return (*found, ("categorical", "범주", "cross_entropy", "p of the class", categorical()))
+    return (*found, ("categorical", "범주", "cross_entropy", "", categorical()))
 
 
 def table_of_pairs(say: Say) -> dict[str, Any]:
@@ -97,7 +101,8 @@ def table_of_pairs(say: Say) -> dict[str, Any]:
         *(say("noise", "잡음"), say("loss", "손실"), say("moved by", "움직인 폭")),
         say("density, as derived from the loss", "손실에서 유도한 밀도"),
     )
-    rows = tuple((say(row[0], row[1]), row[2], row[4], row[3]) for row in matched())
+    chance = say("p of the class", "그 클래스의 p")
+    rows = tuple((say(row[0], row[1]), row[2], row[4], row[3] or chance) for row in matched())
     x = np.linspace(-5, 5, 301)
     names = (
         ("gaussian", say("Gaussian", "가우스")),
@@ -173,11 +178,30 @@ def which_noise(say: Say) -> dict[str, Any]:
 
 
 @lru_cache
+def typical_miss(degrees: float, rows: int) -> tuple[float, float]:
+    """How far mean and median of so many rows of Student noise are off in half of the samples."""
+    y = np.random.default_rng(3).standard_t(degrees, (TRIALS, rows))
+    return float(np.median(np.abs(y.mean(axis=1)))), float(np.median(np.abs(np.median(y, axis=1))))
+
+
+def heavy_tails() -> dict[str, Any]:
+    """Mean against median where the tails are as heavy as those fitted to the delays."""
+    few, many = (typical_miss(delays()[1]["degrees"], rows) for rows in (ROWS, MANY))
+    return {
+        "tail_mean": few[0],
+        "tail_median": few[1],
+        "tail_ratio": few[0] / few[1],
+        "tail_rows": MANY,
+        "tail_ratio_many": many[0] / many[1],
+    }
+
+
+@lru_cache
 def delays() -> tuple[Array, dict[str, float], dict[str, Array]]:
     """Flight delays, minus the log density of three fitted noises, and these densities on a grid."""
     read = pl.read_parquet(FLIGHTS, columns=["arr_delay"]).drop_nulls()["arr_delay"].to_numpy().astype(float)
     y = np.random.default_rng(0).choice(read, SAMPLE, replace=False)
-    degrees, centre, scale = stats.t.fit(y[::4])
+    degrees, centre, scale = stats.t.fit(y[::STUDENT_EVERY])
     numbers = {"degrees": float(degrees), "scale": float(scale)}
     middle, mean = float(np.median(y)), float(y.mean())
     grid = np.linspace(-80, 200, 281)
@@ -205,6 +229,7 @@ def real_delays(say: Say) -> dict[str, Any]:
     )
     return {
         "n_flights": f"{len(y):,}",
+        "n_student": f"{len(y[::STUDENT_EVERY]):,}",
         "delay_gaussian": costs["gaussian"],
         "delay_laplace": costs["laplace"],
         "delay_student": costs["student_t"],
@@ -226,7 +251,7 @@ def real_delays(say: Say) -> dict[str, Any]:
 
 
 def real_counts() -> dict[str, Any]:
-    """Pull-ups of twenty men: counts, against Poisson and the negative binomial."""
+    """Chin-ups of twenty men: counts, against Poisson and the negative binomial."""
     y = load_linnerud()["data"][:, 0]
     mean, spread = float(y.mean()), float(y.var(ddof=1))
     raw = np.full(len(y), np.log(mean))
@@ -248,4 +273,4 @@ def computed(say: Say) -> dict[str, Any]:
     >>> computed(lambda en, ko: en)["hand_half_sum"]
     2.5
     """
-    return by_hand() | table_of_pairs(say) | which_noise(say) | real_delays(say) | real_counts()
+    return by_hand() | table_of_pairs(say) | which_noise(say) | heavy_tails() | real_delays(say) | real_counts()

@@ -22,7 +22,8 @@ CLASS_SQUARES = ls.parse("over_classes((y - p)**2)", target="class", link="softm
 """Cross entropy, and the squared error of the probabilities, for yes or no and for classes."""
 
 WRONG, PLACES = -10.0, (0.0, -2.0, -5.0, -10.0, -20.0)
-RATE, STEPS, SHOWN, WEIGHT = 1.0, 300, (0, 10, 100, 300), -2.0
+RATE, STEPS, SHOWN, WEIGHT, FAR = 1.0, 300, (0, 10, 100, 300), -2.0, -20.0
+RATES = (RATE, 10.0, 100.0, 1000.0)
 NUMBERINGS = ((0, 1, 2), (1, 0, 2))
 """Two ways of giving setosa, versicolor and virginica their class numbers."""
 
@@ -77,8 +78,8 @@ def by_hand(say: Say) -> dict[str, Any]:
 
 
 @lru_cache
-def tumours(weight: float) -> dict[str, list[tuple[float, float]]]:
-    """Loss-independent progress (share right, mean probability of the answer) where all weights start equal."""
+def tumours(weight: float, rate: float = RATE) -> dict[str, list[tuple[float, float]]]:
+    """Share right, and how far the probability is off, at each step under either loss; all weights start equal."""
     x, benign = load_breast_cancer(return_X_y=True)
     x, y = np.c_[(x - x.mean(axis=0)) / x.std(axis=0), np.ones(len(x))], 1.0 - benign
     start = np.r_[np.full(x.shape[1] - 1, weight), 0.0]
@@ -88,7 +89,7 @@ def tumours(weight: float) -> dict[str, list[tuple[float, float]]]:
         for _ in range(STEPS + 1):
             z = x @ weights
             path.append((float(np.mean((z > 0) == (y == 1))), float(np.mean(np.abs(y - LOG.predict(z))))))
-            weights = weights - RATE * (x.T @ loss.gradient(y, z))
+            weights = weights - rate * (x.T @ loss.gradient(y, z))
         found[name] = path
     return found
 
@@ -122,7 +123,7 @@ def training(say: Say) -> dict[str, Any]:
         "level_squared": 100 * level["squared"][-1][0],
         "training_table": Table(header, rows),
         "training_picture": Chart(
-            say("From a start that is confidently wrong", "확신에 차서 틀린 시작점에서"),
+            say("From a start that is confidently wrong", "확신에 차서 틀린 초깃값에서"),
             say("step", "걸음"),
             say("% of tumours right", "맞힌 종양의 %"),
             (
@@ -130,6 +131,41 @@ def training(say: Say) -> dict[str, Any]:
                 Line(say("squared error", "제곱 오차"), steps, tuple(100 * a for a, _ in wrong["squared"])),
             ),
         ),
+    }
+
+
+def other_rates(say: Say) -> dict[str, Any]:
+    """The same wrong start at other learning rates, and a start ten times as far away."""
+    ends = {rate: {name: 100 * path[-1][0] for name, path in tumours(WEIGHT, rate).items()} for rate in RATES}
+    cross, squared = ([end[name] for end in ends.values()] for name in ("cross", "squared"))
+    header = (
+        *(
+            say("rate", "학습률"),
+            say("CE, 10 steps (%)", "CE, 10걸음(%)"),
+            say(f"CE, {STEPS} (%)", f"CE, {STEPS}걸음(%)"),
+        ),
+        *(say("squared, 10 (%)", "제곱, 10걸음(%)"), say(f"squared, {STEPS} (%)", f"제곱, {STEPS}걸음(%)")),
+    )
+    rows = tuple(
+        (rate, *(100 * tumours(WEIGHT, rate)[name][step][0] for name in ("cross", "squared") for step in (10, STEPS)))
+        for rate in RATES
+    )
+    return {
+        "rates_table": Table(header, rows),
+        "rate": RATE,
+        "fast_rate": RATES[1],
+        "slow_rate": RATES[2],
+        "top_rate": f"{RATES[3]:,.0f}",
+        "cross_fast": cross[1],
+        "squared_fast": squared[1],
+        "cross_least": min(cross),
+        "cross_most": max(cross),
+        "squared_least": min(squared),
+        "squared_most": max(squared),
+        "far_weight": FAR,
+        "far_cross": 100 * tumours(FAR)["cross"][-1][0],
+        "far_slow": 100 * tumours(FAR, RATES[2])["squared"][-1][0],
+        "far_fast": 100 * tumours(FAR, RATES[3])["squared"][-1][0],
     }
 
 
@@ -144,6 +180,23 @@ def softmax() -> dict[str, Any]:
         "softmax_squared": listed(squared, 3),
         "softmax_ratio": float(cross[1] / squared[1]),
     }
+
+
+@lru_cache
+def iris_curve() -> tuple[list[float], float]:
+    """The unlucky numbering: squared error of the line at each step, and the share right of the best quadratic."""
+    x, species = load_iris(return_X_y=True)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    y, line = np.array(NUMBERINGS[1])[species], np.c_[x, np.ones(len(x))]
+    squared, weights, losses = ls.get("squared_error").using("numpy"), np.zeros(x.shape[1] + 1), []
+    for _ in range(STEPS + 1):
+        value, gradient = squared.value_and_gradient(y.astype(float), line @ weights)
+        losses.append(value)
+        weights = weights - 0.1 * (line.T @ gradient)
+    first, second = np.triu_indices(x.shape[1])
+    curve = np.c_[line, x[:, first] * x[:, second]]
+    said = np.clip(np.rint(curve @ np.linalg.lstsq(curve, y, rcond=None)[0]), 0, 2)
+    return losses, float(np.mean(said == y))
 
 
 @lru_cache
@@ -185,6 +238,7 @@ def wrong_task(say: Say) -> dict[str, Any]:
         "numbers_table": Table(header, tuple((str(n), 100 * a, 100 * b) for n, a, b, _ in rows)),
         "number_usual": 100 * rows[0][1],
         "number_swapped": 100 * rows[1][1],
+        "curve_right": 100 * iris_curve()[1],
         "called_between": 100 * rows[1][3],
         "classes_usual": 100 * rows[0][2],
         "classes_swapped": 100 * rows[1][2],
@@ -208,4 +262,4 @@ def computed(say: Say) -> dict[str, Any]:
     >>> computed(lambda en, ko: en)["even_cross"]
     -0.5
     """
-    return by_hand(say) | training(say) | softmax() | wrong_task(say)
+    return by_hand(say) | training(say) | other_rates(say) | softmax() | wrong_task(say)
