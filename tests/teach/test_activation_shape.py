@@ -62,7 +62,7 @@ def test_the_largest_slope(name: str, at: float, slope: float) -> None:
     [("relu", "1, everywhere above 0"), ("identity", "1, everywhere"), ("softplus", "1, approached as x goes to ∞"),
      ("log_sigmoid", "1, approached as x goes to −∞"), ("relu6", "1, from 0 to 6"),
      ("exponential", "none: it grows as x goes to ∞"),
-     ("elu", "1, everywhere above 0")],
+     ("elu", "1, everywhere above 0"), ("sigmoid", "0.25, at x = 0")],
 )  # fmt: skip
 def test_slopes_that_are_no_single_point(name: str, expected: str) -> None:
     assert steepest(of(name)) == expected

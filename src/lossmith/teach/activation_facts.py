@@ -34,6 +34,9 @@ HOW: Final = (
 )
 
 
+ROUNDING: Final = 1e-6  # a stretch this short is a single input
+
+
 def titled(function: ActivationFunction) -> str:
     """The name, with the values of its parameters.
 
@@ -74,6 +77,9 @@ def steepest(found: Shape) -> str:
         return (
             f"{number(at.slope)}, {end}" if math.isfinite(at.slope) else f"none: it grows as x goes to {number(at.low)}"
         )
+    if at.high - at.low < ROUNDING:  # a peak: next to it slopes differ by less than a float shows
+        middle = (at.low + at.high) / 2
+        return f"{number(at.slope)}, at x = {number(0.0 if abs(middle) < ROUNDING else middle)}"
     low, high = number(at.low), number(at.high)
     if math.isinf(at.low) and math.isinf(at.high):
         return f"{number(at.slope)}, everywhere"

@@ -273,7 +273,7 @@ PLAIN = "name,town\nAda,Paris\n\nBo\nCy,\n,\nDé,Rome\n"
         ("a.csv", PLAIN.replace("\n\n", "\n").replace("\n", "\r").encode(), None),
         ("a.csv", ("\n\r\n" + PLAIN).encode("utf-16"), None),
         ("a.csv", PLAIN.encode("cp1252"), "cp1252"),
-        ("a.csv.gz", gzip.compress(PLAIN.encode()), None),
+        ("a.csv.gz", gzip.compress(PLAIN.encode(), mtime=0), None),
         ("a.tsv", PLAIN.replace(",", "\t").encode(), None),
     ],
 )

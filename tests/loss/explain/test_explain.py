@@ -170,6 +170,7 @@ def test_without_a_name_the_place_beside_median_and_mean_is_told() -> None:
         (ls.get("bce").reweight([1, 20]), "A missed positive costs 20 times a false alarm of the same certainty."),
         (ls.get("focal", alpha=0.25), "A false alarm costs 3 times a missed positive of the same certainty."),
         (ls.get("mse"), "grows in proportion to its error: ten times the error pulls ten times as hard."),
+        (ls.parse("-(y-z)**2", target="real"), "every row pushes its prediction away from its target."),
         (ls.get("mae"), "Every error pulls as hard as any other, however large it is."),
         (ls.parse("abs(y-z)**3", target="real"), "ten times the error pulls 100 times as hard."),
         (ls.get("huber"), "beside that of an error of 1: 0.1 times at 0.1 and as hard at 10, the same further out."),

@@ -60,6 +60,20 @@ def place(study: Study, target: float, raw: float) -> str:
     return f"{study.body.target!r}={target:g}, {study.body.raw!r}={raw:g}"
 
 
+NEAR: Final = 12.0  # raw predictions this small are far from any overflow
+
+
+def hole(study: Study) -> str:
+    """An everyday raw prediction at which the loss is no number, in words; empty where none was seen."""
+    for y in () if study.of_classes else study.targets:
+        z = study.raws(y)
+        z = z[np.abs(z) <= NEAR]
+        lost = z[~np.isfinite(study.at(study.body.node, y, z))]
+        if lost.size:
+            return f"the loss is no number at {place(study, y, float(lost[np.argmin(np.abs(lost))]))}"
+    return ""
+
+
 # Convex ---------------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from lossmith.calculus.derivative import tangent
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.kinks import kinks
 from lossmith.calculus.properties import witnesses
-from lossmith.calculus.properties.bending import case_cuts, corners_known, place
+from lossmith.calculus.properties.bending import case_cuts, corners_known, hole, place
 from lossmith.calculus.properties.cases import ONE, Case, Study, folded, studied
 from lossmith.calculus.properties.extremes import Extremes, extremes
 from lossmith.calculus.properties.parity import mirrored
@@ -40,9 +40,11 @@ def differentiable(definition: Definition, parameters: Mapping[str, float] | Non
     >>> [differentiable(ls.get(name).definition).value for name in ("mse", "huber", "mae")]
     [inf, 1.0, 0.0]
     """
+    study = studied(definition, parameters)
+    if not isinstance(study, str) and (lost := hole(study)):
+        return Fact(0.0, "open", note=lost)
     if not kinks(resolved(definition)):
         return Fact(math.inf, "proved", note="no corner in the formula")
-    study = studied(definition, parameters)
     if isinstance(study, str):
         return Fact(0.0, "open", note=study)
     if not kinks(study.plain):
@@ -100,6 +102,8 @@ def bounded_below(definition: Definition, parameters: Mapping[str, float] | None
         return Fact(None, "open", note=study)
     if study.of_classes:
         return Fact(None, "open", note="a row of classes")
+    if lost := hole(study):
+        return Fact(None, "open", note=lost)
     floors = [_floor(study, y) for y in study.targets]
     deepest = min(floors, key=lambda row: row[0])
     if deepest[0] < DEEP:
@@ -197,6 +201,8 @@ def symmetric(definition: Definition, parameters: Mapping[str, float] | None = N
     if study.of_classes or study.body.given or study.columns:
         return Fact(False, "open", note="no mirror is known for it")
     two = study.body.kind in ("binary", "fraction")
+    if lost := hole(study):
+        return Fact(False, "open", note=lost)
     found = _unlike(study, two)
     if found is not None:
         (y, z), (v, w) = found

@@ -17,7 +17,7 @@ import numpy as np
 
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.properties import rows, witnesses
-from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, place
+from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, hole, place
 from lossmith.calculus.properties.cases import Case, Floats, Study, studied
 from lossmith.calculus.properties.extremes import FAR, Extremes, extremes
 from lossmith.calculus.properties.simplest import simplest
@@ -52,6 +52,8 @@ def lipschitz(definition: Definition, parameters: Mapping[str, float] | None = N
         return Fact(math.nan, "open", note=study)
     if study.of_classes:
         return rows.steepest(study)
+    if lost := hole(study):
+        return Fact(math.nan, "open", note=lost)
     jump = None if _moving(study) else _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
     if jump is not None:
         return jump
@@ -73,6 +75,8 @@ def smoothness(definition: Definition, parameters: Mapping[str, float] | None = 
         return Fact(math.nan, "open", note=study)
     if study.of_classes:
         return rows.most_bent(study)
+    if lost := hole(study):
+        return Fact(math.nan, "open", note=lost)
     if _moving(study):
         return Fact(math.nan, "open", note=MOVING)
     for of_gradient, root, form in ((False, study.body.node, "node"), (True, study.body.slope, "slope")):

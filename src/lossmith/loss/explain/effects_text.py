@@ -186,12 +186,15 @@ POWERS: Final[Mapping[int, str]] = {
     2: "The pull of a row grows with the square of its error: ten times the error pulls 100 times as hard.",
     3: "The pull of a row grows with the third power of its error: ten times the error pulls 1,000 times as hard.",
 }
+PUSHED: Final = "No error pulls towards the truth: every row pushes its prediction away from its target."
 LEVEL: Final = 1.02  # pulls of far errors that differ less than this are nearly the same
 LATE: Final = 1e5  # errors beyond are too far to say that pulls stay as they are from there on
 
 
 def errors_pull(found: Pulls) -> str:
     """How the pull of a row changes with the size of its error."""
+    if found.power is not None and max(found.first[1], found.second[1]) < 0:
+        return PUSHED
     if found.power is not None:
         return POWERS[found.power]
     base = next((t for t, g, h in _usual(found) if g > 0 or h > 0), None)

@@ -6,6 +6,7 @@ behind, the constant is looked for on a scale of raw predictions, and may run of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lossmith.errors import LossmithError
 from lossmith.loss.handle import Loss
 from lossmith.report.loss_page.curves import section
+from lossmith.report.loss_page.number_text import short
 from lossmith.report.loss_page.record import Best, Numbers
 from lossmith.report.loss_page.scenes import CLASSES, TELLING, columns_of
 
@@ -23,7 +25,9 @@ Named = tuple[tuple[str, Numbers], ...]
 
 FARTHEST: Final = 50.0  # of a raw prediction behind a link: beyond it goes to infinity
 SCALE: Final = np.linspace(-12.0, 12.0, 25)
-FLAT: Final = 1e-9
+FLAT: Final = 1e-9  # of the largest value: less is rounding
+WORSE: Final = 1e-9  # of the loss: another constant must be better by more
+SETTLED: Final = 1e-6  # between 100 and 200: the loss has come to its limit
 
 NO_END: Final = "the loss falls without end as the raw prediction goes to infinity"
 ALL_ALIKE: Final = "every constant costs the same on this sample"
@@ -61,11 +65,39 @@ def _looked_for(loss: Loss, targets: Named, columns: Named, kind: str) -> tuple[
             if not loss.is_additive and loss.link != "identity" and kind not in ("class", "simplex"):
                 return _on_the_scale(loss, _given(targets, kind), _arrays(columns))
             found = loss.best_constant(_given(targets, kind), columns=_arrays(columns))
+            return _checked(loss, targets, columns, kind, found)
     except LossmithError as error:
-        return (), error.sentence
+        return _scanned(loss, targets, columns, kind) or ((), error.sentence.rstrip("."))
+
+
+def _checked(loss: Loss, targets: Named, columns: Named, kind: str, found: Any) -> tuple[Numbers, str]:
+    """A constant is told only where the loss at it is finite and no other of a scale is better."""
+    declaration = loss.definition.declaration
     raw = tuple(float(x) for x in np.atleast_1d(np.asarray(found, dtype=float)))
     far = FARTHEST if loss.link != "identity" or declaration.heads else np.inf
-    return (raw, "") if all(abs(x) <= far and np.isfinite(x) for x in raw) else ((), NO_END)
+    near = all(abs(x) <= far and np.isfinite(x) for x in raw)
+    seen = _scanned(loss, targets, columns, kind)
+    if seen is None:
+        return (raw, "") if near else ((), NO_END)
+    if not near or seen[1] == ALL_ALIKE:
+        return seen
+    y, n = _given(targets, kind), len(targets[0][1])
+    own = _value(loss, y, n, _arrays(columns), raw[0])
+    other = _value(loss, y, n, _arrays(columns), seen[0][0]) if seen[0] else np.inf
+    worse = not np.isfinite(own) or other < own - WORSE * max(abs(own), abs(other))
+    return seen if worse else (raw, "")
+
+
+def _scanned(loss: Loss, targets: Named, columns: Named, kind: str) -> tuple[Numbers, str] | None:
+    """What a scale of constants says; None where a constant is more than one number."""
+    declaration = loss.definition.declaration
+    if declaration.heads or kind in ("class", "simplex") or declaration.on == "probability":
+        return None
+    with np.errstate(all="ignore"):
+        try:
+            return _on_the_scale(loss, _given(targets, kind), _arrays(columns))
+        except LossmithError:
+            return None
 
 
 def _on_the_scale(loss: Loss, y: Any, columns: dict[str, Array] | None) -> tuple[Numbers, str]:
@@ -75,10 +107,23 @@ def _on_the_scale(loss: Loss, y: Any, columns: dict[str, Array] | None) -> tuple
     seen = np.array([value(c) for c in SCALE])
     if not np.isfinite(seen).any():
         return (), "the loss has no finite value on this sample"
-    i, spread = int(np.nanargmin(seen)), float(np.nanmax(seen) - np.nanmin(seen))
-    if spread <= FLAT * max(1.0, float(np.nanmax(np.abs(seen)))):
+    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+    if high - low <= FLAT * max(abs(high), abs(low)):
         return (), ALL_ALIKE
-    return ((), NO_END) if i in (0, len(SCALE) - 1) else ((section(value, SCALE[i - 1], SCALE[i + 1]),), "")
+    i = int(np.nanargmin(seen))
+    if i in (0, len(SCALE) - 1):
+        return (), _sinking(value, -1.0 if i == 0 else 1.0)
+    at = section(value, SCALE[i - 1], SCALE[i + 1])
+    return ((float(SCALE[i]),) if seen[i] <= value(at) else (at,)), ""
+
+
+def _sinking(value: Callable[[float], float], side: float) -> str:
+    """Which way the loss sinks, and towards what."""
+    where = "minus infinity" if side < 0 else "infinity"
+    near, far = value(side * 100.0), value(side * 200.0)
+    if np.isfinite(far) and abs(near - far) <= SETTLED * max(1.0, abs(far)):
+        return f"the loss sinks towards {short(far)} as the raw prediction goes to {where}"
+    return f"the loss is least at the end of what was tried, raw predictions from −12 to 12, towards {where}"
 
 
 def _value(loss: Loss, y: Any, n: int, columns: dict[str, Array] | None, c: float) -> float:

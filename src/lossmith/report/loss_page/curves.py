@@ -46,6 +46,7 @@ def curves(loss: Loss, scene: Scene, x: Floats) -> Curves:
     with np.errstate(all="ignore"):
         value, gradient, curvature = measure(loss, scene, x)
         predicted = _predicted(loss, scene, x)
+    gradient, curvature = (np.where(np.isnan(value), np.nan, a) for a in (gradient, curvature))
     return Curves(*(tuple(map(float, row)) for row in (x, value, gradient, curvature, predicted)))
 
 

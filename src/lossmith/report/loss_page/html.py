@@ -212,7 +212,12 @@ def _loss_data(label: str, found: LossPart) -> str:
             "joint": found.joint,
             "sliders": [_slider_data(slider) for slider in found.sliders],
             "views": views,
-            "best": {"sample": found.best.sample, "targets": found.best.targets, "columns": found.best.columns},
+            "best": {
+                "sample": found.best.sample,
+                "targets": found.best.targets,
+                "columns": found.best.columns,
+                "raw": found.best.raw,
+            },
         }
     )
     return f"{{...{said}, program: {found.program}}}"

@@ -87,6 +87,8 @@ def _is_capped(loss: Loss) -> str:
 def _of_numbers(loss: Loss) -> Influence | None:
     sample = np.array(DIABETES)
     start = _constant(loss, sample)
+    if not _matters(loss, sample, start):
+        return None
     x = TARGETS if _has_grid(loss) else FEW
     found = _constants(loss, sample, np.concatenate([x, FAR])) - start
     if not (np.isfinite(found).all() and math.isfinite(start)):
@@ -109,6 +111,14 @@ def _of_numbers(loss: Loss) -> Influence | None:
         bounded=bounded,
         source=SOURCE,
     )
+
+
+def _matters(loss: Loss, sample: Floats, start: float) -> bool:
+    """Whether the constant has a finite loss, and others cost something else; asked where it is the raw prediction."""
+    if not _has_grid(loss) or loss.link != "identity":
+        return True
+    seen = [loss.value(sample, np.full(sample.size, c)) for c in (start, 0.0, -50.0, 1100.0)]
+    return math.isfinite(seen[0]) and any(value != seen[0] for value in seen)
 
 
 def _told(number: float) -> str:

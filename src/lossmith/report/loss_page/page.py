@@ -89,7 +89,7 @@ def show(
     losses = [_bound(loss, parameters, alone=not more) for loss, _ in found]
     if parameters and more:
         _check_used(parameters, losses)
-    command = _command([loss_or_text, *more], losses)
+    command = _command([loss_or_text, *more], losses, (target, link))
     if not more:
         return Page(losses[0].name, html((part(losses[0], found[0][1]),), command=command))
     parts = compared(losses, [remark for _, remark in found])
@@ -159,7 +159,7 @@ def _check_used(parameters: dict[str, float], losses: list[Loss]) -> None:
             raise ArgumentError("LM203", f'none of these losses has a parameter "{name}"; they have: {listed}.')
 
 
-def _command(things: list[Loss | str], losses: list[Loss]) -> str:
+def _command(things: list[Loss | str], losses: list[Loss], asked: tuple[str | None, str | None] = (None, None)) -> str:
     """The command that makes the same page; empty where only Python can."""
     from shlex import quote
 
@@ -167,4 +167,5 @@ def _command(things: list[Loss | str], losses: list[Loss]) -> str:
         return ""
     starts = {name: value for loss in losses for name, value in dict(loss.values).items()}
     words = [*(quote(str(thing)) for thing in things), *(f"--set {name}={value:g}" for name, value in starts.items())]
-    return " ".join(["lossmith show", *words, "--open"])
+    said = [f"--{option} {quote(word)}" for option, word in zip(("target", "link"), asked, strict=True) if word]
+    return " ".join(["lossmith show", *words, *said, "--open"])

@@ -26,6 +26,7 @@ HEAD: Final = (
 WALK: Final = 10.0  # widths of the axis: a slope is too weak if walking so far at it would not bring the loss down
 NOT_LEAST: Final = 1e-3  # of what the loss spans in view, above its least: less is a flat bottom
 BELOW: Final = 1e-9  # of the largest curvature in view: less is rounding
+ROUNDING: Final = 1e-12  # of the axis
 NO_NUMBER: Final = "no finite number"
 NOWHERE: Final = "nowhere here"
 EVERYWHERE: Final = "everywhere here"
@@ -73,6 +74,12 @@ def _value_at(value: float, x: float) -> str:
     return f"{short(value)} at {short(x)}" if math.isfinite(value) else NO_NUMBER
 
 
+def _border(x: Floats, i: int) -> str:
+    """Half-way between two places; what rounding leaves of 0 is 0."""
+    middle = float(x[i - 1] + x[i]) / 2
+    return short(0.0 if abs(middle) < ROUNDING * float(x[-1] - x[0]) else middle)
+
+
 def spans(x: Floats, holds: NDArray[np.bool_]) -> str:
     """Where something holds, as text: borders lie half-way between two places.
 
@@ -86,7 +93,7 @@ def spans(x: Floats, holds: NDArray[np.bool_]) -> str:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], holds, [False])).astype(int)))
     found = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        low = "" if start == 0 else short(float(x[start - 1] + x[start]) / 2)
-        high = "" if end == len(x) else short(float(x[end - 1] + x[end]) / 2)
+        low = "" if start == 0 else _border(x, start)
+        high = "" if end == len(x) else _border(x, end)
         found.append(f"{low} to {high}" if low and high else f"from {low} on" if low else f"up to {high}")
     return ", ".join(found)

@@ -152,11 +152,16 @@ var lossmithPage = (data) => {
 
   function showBest(state) {
     if (state.v > 0 || data.bestIsMade) return;
-    all(document, "[data-best]").forEach((output, j) => {
-      const at = state.best[j];
-      output.textContent = at === null ? "none on this sample" : short(at, 6);
-      const second = output.parentElement.querySelector("[data-best-predicted]");
-      if (second) second.textContent = at === null ? "" : short(parts[j].program.predict(Float64Array.of(at), { parameters: values[j] })[0], 6);
+    all(document, "[data-best-line]").forEach((line) => {
+      const j = Number(line.dataset.bestLine), at = state.best[j], none = line.querySelector("[data-best-none]");
+      none.dataset.said = none.dataset.said || none.textContent;
+      none.textContent = moved[j] ? "none of the constants that were tried is better than all others." : none.dataset.said;
+      none.hidden = at !== null;
+      line.querySelector("[data-best-is]").hidden = at === null;
+      if (at === null) return;
+      line.querySelector("[data-best]").textContent = short(at, 6);
+      const second = line.querySelector("[data-best-predicted]");
+      if (second) second.textContent = short(parts[j].program.predict(Float64Array.of(at), { parameters: values[j] })[0], 6);
     });
   }
 
@@ -164,7 +169,7 @@ var lossmithPage = (data) => {
 
   function refresh(state) {
     state.lines = linesOf(state).map((line) => refreshed(state, line));
-    state.best = data.bestIsMade ? parts.map(() => null) : parts.map((part, j) =>
+    state.best = data.bestIsMade ? parts.map(() => null) : parts.map((part, j) => !moved[j] ? part.best.raw[0] ?? null :
       bestConstant(part.program, part.best, part.views[0].scenes[0], part.views[0].bounds, values[j]));
     all(state.root, ".reading tbody tr").forEach((row, i) => cells(all(row, "td"), state.lines[i].cells));
     all(document, "[data-stale]").forEach((note) => { note.hidden = !moved.some(Boolean); });

@@ -34,7 +34,8 @@ var lossmithMeasure = (() => {
   /** Loss, gradient, curvature and prediction at each x. */
   function curves(program, joint, scene, x, parameters) {
     const found = joint ? together(program, scene, x, parameters) : apart(program, scene, x, parameters);
-    return { x, ...found, predicted: predicted(program, scene, x, parameters) };
+    const known = (values) => values.map((v, i) => (Number.isNaN(found.loss[i]) ? NaN : v));
+    return { x, loss: found.loss, gradient: known(found.gradient), curvature: known(found.curvature), predicted: predicted(program, scene, x, parameters) };
   }
 
   function apart(program, scene, x, parameters) {
@@ -134,12 +135,13 @@ var lossmithMeasure = (() => {
   function spans(x, holds) {
     if (!holds.some(Boolean)) return "nowhere here";
     if (holds.every(Boolean)) return "everywhere here";
-    const found = [];
+    const found = [], tiny = 1e-12 * (x[x.length - 1] - x[0]);
+    const border = (k) => { const at = (x[k - 1] + x[k]) / 2; return short(Math.abs(at) < tiny ? 0 : at); };
     for (let i = 0; i < x.length; i++) {
       if (!holds[i] || (i && holds[i - 1])) continue;
       let end = i;
       while (end < x.length && holds[end]) end++;
-      const low = i ? short((x[i - 1] + x[i]) / 2) : "", high = end < x.length ? short((x[end - 1] + x[end]) / 2) : "";
+      const low = i ? border(i) : "", high = end < x.length ? border(end) : "";
       found.push(low && high ? `${low} to ${high}` : low ? `from ${low} on` : `up to ${high}`);
     }
     return found.join(", ");
@@ -196,10 +198,12 @@ var lossmithMeasure = (() => {
     const value = (c) => program.value(given, new Float64Array(n).fill(c), options);
     const scale = places(bounds), seen = scale.map(value), numbers = finite(seen);
     if (!numbers.length) return null;
-    const high = largest(numbers), low = -largest(numbers.map((v) => -v)), near = FLAT * Math.max(1, Math.abs(high), Math.abs(low));
-    if (high - low <= near) return null;
-    const i = seen.map((v) => v <= low + near * 1e-3).lastIndexOf(true);
-    return i === 0 || i === scale.length - 1 ? null : section(value, scale[i - 1], scale[i + 1]);
+    const high = largest(numbers), low = -largest(numbers.map((v) => -v));
+    if (high - low <= FLAT * Math.max(Math.abs(high), Math.abs(low))) return null;
+    const lowest = seen.map((v) => v <= low + 1e-14 * Math.abs(low)), i = lowest.lastIndexOf(true);
+    if (lowest[0] || i === scale.length - 1) return null;
+    const at = section(value, scale[lowest.indexOf(true) - 1], scale[i + 1]);
+    return value(at) < low || lowest.indexOf(true) < i ? at : scale[i];
   }
 
   return { grid, curves, jumps, least, reading, deadOf, bestConstant };
