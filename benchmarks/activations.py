@@ -3,8 +3,8 @@
     python benchmarks/activations.py                  # all, about 20 minutes on one core
     python benchmarks/activations.py relu tanh        # these only, printed and not written
 
-What is run is said in `lossmith.teach.race`.
-Without names it is written to src/lossmith/teach/activations.json.
+What is run is said in `lossmith.teach.activations.race`.
+Without names it is written to src/lossmith/teach/activations/activations.json.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 
 import lossmith as ls
 from lossmith.catalogue import ACTIVATIONS
-from lossmith.teach import activation_table
-from lossmith.teach.race import COURSES, race
+from lossmith.teach.activations import measured as activation_table
+from lossmith.teach.activations.race import COURSES, race
 
 FILE = Path(activation_table.__file__).with_name("activations.json")
 

@@ -75,7 +75,7 @@ def loss_script() -> str:
 
 def activation_page(name: str) -> str:
     """Make the page of an activation, with the navigation of the site."""
-    from lossmith.teach.activation_show import activation_page as page_of
+    from lossmith.teach.activations.page import activation_page as page_of
 
     page = Page("", f"activations/{name}.html", name, "activations")
     body = page_of(ls.activation(name)).replace("<body>", f"<body>\n{navigation(page)}", 1)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from lossmith.loss.mixing import mix as mix
     from lossmith.loss.sums import Sums as Sums
     from lossmith.maths import *  # noqa: F403
-    from lossmith.teach.activation_door import show as show
-    from lossmith.teach.descend import descend as descend
+    from lossmith.teach.activations.door import show as show
+    from lossmith.teach.descent.walk import descend as descend
 
 __version__ = "0.1.0"
 
@@ -43,7 +43,7 @@ _PUBLIC = {
     "accumulate": "lossmith.adapt.in_torch.doors",
     "activation": "lossmith.loss.activation",
     "define": "lossmith.loss.library",
-    "descend": "lossmith.teach.descend",
+    "descend": "lossmith.teach.descent.walk",
     "effective_number": "lossmith.algebra.reweight",
     "facts": "lossmith.loss.known_facts",
     "for_lightgbm": "lossmith.adapt.in_lightgbm",
@@ -56,7 +56,7 @@ _PUBLIC = {
     "names": "lossmith.loss.library",
     "parse": "lossmith.loss.library",
     "profile": "lossmith.advise.look.profile",
-    "show": "lossmith.teach.activation_door",
+    "show": "lossmith.teach.activations.door",
     "study": "lossmith.advise.study",
     "tasks": "lossmith.adapt.in_torch.doors",
     "verify": "lossmith.checking.verify",

@@ -16,7 +16,7 @@ import pytest
 from lossmith.advise.study import study
 from lossmith.algebra.decision import Threshold, rule_to_dict
 from lossmith.errors import LossmithError
-from lossmith.report.record import to_json
+from lossmith.report.study.record import to_json
 from tests.advise.alone import run
 from tests.advise.studies import LINEAR, OPTIONS, folder_of, frame, studied, written
 

@@ -13,7 +13,7 @@ import lossmith as ls
 from lossmith.catalogue import ACTIVATIONS
 from lossmith.emit.to_js import prelude
 from lossmith.report.activation_page.script import object_text
-from lossmith.teach.activation_show import activation_page
+from lossmith.teach.activations.page import activation_page
 
 pytestmark = pytest.mark.peers("playwright")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossmith.report.record import Picture, Row, Section, Series, Table
+from lossmith.report.study.record import Picture, Row, Section, Series, Table
 
 
 def ways(rows: tuple[Row, ...], across: str) -> Section:

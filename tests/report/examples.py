@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lossmith.report.html import page
-from lossmith.report.record import (
+from lossmith.report.study.html import page
+from lossmith.report.study.record import (
     Comparison,
     Data,
     Gain,
@@ -29,7 +29,7 @@ from lossmith.report.record import (
     Series,
     StudyRecord,
 )
-from lossmith.report.text import screen
+from lossmith.report.study.text import screen
 from tests.report.example_sections import (
     calibration,
     change,

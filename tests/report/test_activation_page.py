@@ -16,9 +16,9 @@ from lossmith.report.activation_page.record import ActivationRecord, Command, Se
 from lossmith.report.activation_page.script import needs_prelude, object_text
 from lossmith.report.activation_page.text import text
 from lossmith.report.pages.chart import Table
-from lossmith.report.text import columns
-from lossmith.teach.activation_door import look_up_activations, show
-from lossmith.teach.activation_show import activation_page, activation_record, activation_text
+from lossmith.report.study.text import columns
+from lossmith.teach.activations.door import look_up_activations, show
+from lossmith.teach.activations.page import activation_page, activation_record, activation_text
 
 ELU, RELU = ls.activation("elu"), ls.activation("relu")
 HOSTILE = '</script><img src=x onerror="alert(1)"> & "'

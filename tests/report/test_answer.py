@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from lossmith.report.answer import advised, bars, percent, shares, standing, tag, tiles, unit, usual
-from lossmith.report.cells import column_texts, columns_of, value_text
-from lossmith.report.record import Table
+from lossmith.report.study.answer import advised, bars, percent, shares, standing, tag, tiles, unit, usual
+from lossmith.report.study.cells import column_texts, columns_of, value_text
+from lossmith.report.study.record import Table
 from tests.report.examples import delays, disease, nothing, ratings
 
 

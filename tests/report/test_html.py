@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lossmith.report.html import PLOTS_FILE, html, page
-from lossmith.report.record import StudyRecord, Table, is_study, to_data, to_json
-from lossmith.report.summary import summary_html
+from lossmith.report.study.html import PLOTS_FILE, html, page
+from lossmith.report.study.record import StudyRecord, Table, is_study, to_data, to_json
+from lossmith.report.study.summary import summary_html
 from tests.report.examples import EXAMPLES, NOTES, delays, disease, nothing, ratings
 
 EVIL = "</script><script>alert(1)</script>"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lossmith.report import plots
-from lossmith.report.picture_text import TELL, alternative
-from lossmith.report.plots import COLOURS, STYLES, figure, height
-from lossmith.report.record import Picture, Series
+from lossmith.report.study import plots
+from lossmith.report.study.picture_text import TELL, alternative
+from lossmith.report.study.plots import COLOURS, STYLES, figure, height
+from lossmith.report.study.record import Picture, Series
 from tests.report.test_html import strict
 
 LINE = Series("a", "line", (0.0, 1.0, 2.0), (3.0, 1.0, 2.0))

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from lossmith.report.text import WIDTH, columns, comparison_lines, note_lines, one_line, screen, shown_rows, wrapped
+from lossmith.report.study.text import (
+    WIDTH,
+    columns,
+    comparison_lines,
+    note_lines,
+    one_line,
+    screen,
+    shown_rows,
+    wrapped,
+)
 from tests.report.examples import EXAMPLES, NOTES, delays, nothing, ratings
 from tests.report.test_html import spoiled
 

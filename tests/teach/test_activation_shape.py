@@ -11,8 +11,8 @@ from scipy import integrate, optimize, special, stats
 import lossmith as ls
 from lossmith.catalogue import ACTIVATIONS
 from lossmith.errors import LossmithError
-from lossmith.teach.activation_facts import between, facts, flat, steepest
-from lossmith.teach.activation_shape import normal, shape
+from lossmith.teach.activations.facts import between, facts, flat, steepest
+from lossmith.teach.activations.shape import normal, shape
 
 ROOT = math.sqrt(2)
 ELEMENTWISE = [row.name for row in ACTIVATIONS if not row.row]

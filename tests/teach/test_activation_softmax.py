@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lossmith as ls
-from lossmith.teach.activation_softmax import CLASSES, jacobian, sections, softmax_numbers
+from lossmith.teach.activations.softmax import CLASSES, jacobian, sections, softmax_numbers
 
 SOFTMAX, SIGMOID = ls.activation("softmax"), ls.activation("sigmoid")
 

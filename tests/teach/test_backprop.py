@@ -11,10 +11,10 @@ import lossmith as ls
 from lossmith.errors import ArgumentError
 from lossmith.loss.activation import activation
 from lossmith.report.descent_page.record import Backprop
-from lossmith.teach.backprop import backprop
-from lossmith.teach.backprop_counts import case, differences, forward, forward_mode, operation_counts, reverse_mode
-from lossmith.teach.descend_task import Task, task_of
-from lossmith.teach.network import Network, bend
+from lossmith.teach.descent.backprop import backprop
+from lossmith.teach.descent.counts import case, differences, forward, forward_mode, operation_counts, reverse_mode
+from lossmith.teach.descent.network import Network, bend
+from lossmith.teach.descent.task import Task, task_of
 
 X = np.array([[0.5, -1.0], [2.0, 0.3], [-0.7, 1.1]])
 Y = np.array([1.0, 0.0, 1.0])

@@ -10,13 +10,13 @@ import pytest
 import lossmith as ls
 from lossmith.errors import ArgumentError, LossmithError
 from lossmith.loss.activation import activation
-from lossmith.teach.bundled import SETS, data_set
-from lossmith.teach.descend import descend
-from lossmith.teach.descend_curvature import DENSE, largest
-from lossmith.teach.descend_path import tried, walked
-from lossmith.teach.descend_rate import chosen, rounded
-from lossmith.teach.descend_task import Objective, task_of
-from lossmith.teach.network import Network
+from lossmith.teach.descent.bundled import SETS, data_set
+from lossmith.teach.descent.curvature import DENSE, largest
+from lossmith.teach.descent.network import Network
+from lossmith.teach.descent.path import tried, walked
+from lossmith.teach.descent.rate import chosen, rounded
+from lossmith.teach.descent.task import Objective, task_of
+from lossmith.teach.descent.walk import descend
 
 RANDOM = np.random.default_rng(7)
 X = RANDOM.standard_normal((40, 3)) * [1.0, 5.0, 0.2]

@@ -10,12 +10,12 @@ import pytest
 
 import lossmith as ls
 from lossmith.catalogue import ACTIVATIONS
-from lossmith.teach import race as module
-from lossmith.teach.activation_cost import costs
-from lossmith.teach.activation_rows import digits
-from lossmith.teach.activation_speed import against, outcome, speed, standings, steps_text
-from lossmith.teach.activation_table import raced, results, to_text
-from lossmith.teach.race import DEEP, SHALLOW, Race, descended, measured, race, tuned
+from lossmith.teach.activations import race as module
+from lossmith.teach.activations.cost import costs
+from lossmith.teach.activations.measured import raced, results, to_text
+from lossmith.teach.activations.race import DEEP, SHALLOW, Race, descended, measured, race, tuned
+from lossmith.teach.activations.rows import digits
+from lossmith.teach.activations.speed import against, outcome, speed, standings, steps_text
 
 RELU, TANH = ls.activation("relu"), ls.activation("tanh")
 SMALL = replace(SHALLOW, budget=80, goal=1.0, rates=(0.02, 0.2, 2.0), tuning=(100, 101), seeds=(0, 1, 2))
@@ -118,7 +118,7 @@ def test_what_the_figures_say() -> None:
 def test_the_file_reads_back_as_it_was_written(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Race("relu", 0.1, "he", (5.0, math.inf), 5, (2.0, math.inf))
     (tmp_path / "activations.json").write_text(to_text({"deep": {"relu": made}}, "here"))
-    monkeypatch.setattr("lossmith.teach.activation_table.files", lambda package: tmp_path)
+    monkeypatch.setattr("lossmith.teach.activations.measured.files", lambda package: tmp_path)
     results.cache_clear()
     try:
         assert results()["deep"].races == {"relu": made}

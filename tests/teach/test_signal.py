@@ -10,10 +10,10 @@ import pytest
 
 import lossmith as ls
 from lossmith.errors import LossmithError
-from lossmith.teach import signal as module
-from lossmith.teach.activation_depth import depth, sentence
-from lossmith.teach.activation_rows import digits
-from lossmith.teach.signal import INITIALISATIONS, backward, forward, initialisation, signal, walk, wide_net
+from lossmith.teach.activations import signal as module
+from lossmith.teach.activations.depth import depth, sentence
+from lossmith.teach.activations.rows import digits
+from lossmith.teach.activations.signal import INITIALISATIONS, backward, forward, initialisation, signal, walk, wide_net
 
 RELU, TANH, SIGMOID = (ls.activation(name) for name in ("relu", "tanh", "sigmoid"))
 

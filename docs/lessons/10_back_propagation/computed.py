@@ -11,7 +11,7 @@ import numpy as np
 
 import lossmith as ls
 from lossmith.report.pages.chart import Bars, Chart, Line, Table
-from lossmith.teach.backprop_counts import operation_counts
+from lossmith.teach.descent.counts import operation_counts
 
 Say = Callable[[str, str], str]
 Array = Any

@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 
 import lossmith as ls
 from lossmith.report.pages.chart import Bars, Chart, Line, Table
-from lossmith.teach.race import Course, Race, race
-from lossmith.teach.signal import Signal, signal
+from lossmith.teach.activations.race import Course, Race, race
+from lossmith.teach.activations.signal import Signal, signal
 
 Say = Callable[[str, str], str]
 Array = Any

@@ -23,9 +23,9 @@ from lossmith.errors import ArgumentError, DataError, LossmithError, did_you_mea
 from lossmith.loss.handle import Loss
 from lossmith.loss.library import look_up
 from lossmith.report.descent_page.record import Descent
-from lossmith.teach.bundled import SETS, data_set
-from lossmith.teach.descend import descend
-from lossmith.teach.descend_task import USUAL
+from lossmith.teach.descent.bundled import SETS, data_set
+from lossmith.teach.descent.task import USUAL
+from lossmith.teach.descent.walk import descend
 
 Floats = NDArray[np.float64]
 LARGE_SAMPLE: Final = 100_000

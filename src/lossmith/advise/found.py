@@ -20,9 +20,9 @@ from lossmith.advise.request import Request
 from lossmith.advise.tell.describe import record
 from lossmith.advise.tell.found import Found, How
 from lossmith.algebra.decision import Rule, act, rule_columns
-from lossmith.report.record import StudyRecord
-from lossmith.report.summary import summary_html
-from lossmith.report.text import screen
+from lossmith.report.study.record import StudyRecord
+from lossmith.report.study.summary import summary_html
+from lossmith.report.study.text import screen
 
 if TYPE_CHECKING:
     import polars as pl

@@ -70,7 +70,7 @@ def study(
     """
     from lossmith.advise.out.folder import choose_folder
     from lossmith.advise.study import study as run
-    from lossmith.report.progress import progress
+    from lossmith.report.study.progress import progress
 
     folder = choose_folder(out, target, force=force)
     with progress() as step:

@@ -61,7 +61,7 @@ def show(
         _show_activations(activation or [], given, out, open_page, not (losses or steps or target or link))
         return
     if open_page or out is not None:
-        from lossmith.teach.activation_door import show
+        from lossmith.teach.activations.door import show
 
         show_page(lambda: show(*losses, target=target, link=link, **given), out, open_page)
         return
@@ -75,8 +75,8 @@ def show(
 
 def _show_activations(names: list[str], given: dict[str, Any], out: str | None, open_page: bool, alone: bool) -> None:
     """Print the text of activations, or write their page; `alone`: without a loss, or an option that only losses have."""
-    from lossmith.teach.activation_door import look_up_activations, show
-    from lossmith.teach.activation_show import activation_text
+    from lossmith.teach.activations.door import look_up_activations, show
+    from lossmith.teach.activations.page import activation_text
 
     if not (names and alone):
         raise CommandError(

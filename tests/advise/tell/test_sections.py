@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lossmith.report.record import Section, StudyRecord, to_data
+from lossmith.report.study.record import Section, StudyRecord, to_data
 from tests.advise.studies import studied
 
 NAMES = ("cost", "boosted binary", "class", "ordinal", "levels", "count", "time")

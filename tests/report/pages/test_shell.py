@@ -30,7 +30,7 @@ def test_shared_files_take_the_place_of_the_common_sheet():
 
 
 def test_the_look_is_that_of_the_page_of_a_study():
-    study = files("lossmith.report").joinpath("templates", "study.css.j2").read_text("utf-8")
+    study = files("lossmith.report.study").joinpath("templates", "study.css.j2").read_text("utf-8")
     assert colours(style()) == colours(study) and len(colours(study)) == 18
 
 

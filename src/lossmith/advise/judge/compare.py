@@ -22,7 +22,7 @@ from lossmith.advise.judge.decide import MATTERS
 from lossmith.advise.judge.measure import Measure
 from lossmith.advise.judge.sample import Sample
 from lossmith.advise.judge.tally import JOINT_LEVEL, Estimate, Tallies, tally, widest
-from lossmith.report.record import Answer
+from lossmith.report.study.record import Answer
 
 Floats = NDArray[np.float64]
 WITHIN: Final = 1.0  # standard errors

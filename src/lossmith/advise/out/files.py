@@ -14,8 +14,8 @@ from lossmith.advise.out.program import Fold, Program, program
 from lossmith.advise.tell.found import Found
 from lossmith.algebra.decision import act, probabilities, rule_columns
 from lossmith.algebra.decision.acting import two_columns
-from lossmith.report.html import page
-from lossmith.report.record import StudyRecord, to_json
+from lossmith.report.study.html import page
+from lossmith.report.study.record import StudyRecord, to_json
 
 MOST_HELD_OUT: Final = 20_000
 WORDS: Final[tuple[tuple[str, str], ...]] = (

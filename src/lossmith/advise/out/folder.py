@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lossmith.errors import DataError
-from lossmith.report.record import is_study
+from lossmith.report.study.record import is_study
 
 
 def choose_folder(out: str | os.PathLike[str] | None, target: str, *, force: bool) -> Path:

@@ -15,7 +15,7 @@ from lossmith.advise.judge.coverage import Coverage, coverage, coverages, crossi
 from lossmith.advise.models.candidate import label
 from lossmith.advise.tell.found import Found
 from lossmith.algebra.decision import AsIs, Corrected, Rule, act, best_recalibration, probabilities
-from lossmith.report.record import Picture, Section, Series, Table
+from lossmith.report.study.record import Picture, Section, Series, Table
 from lossmith.report.words import number, with_margin
 
 Floats = NDArray[np.float64]

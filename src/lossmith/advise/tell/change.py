@@ -13,7 +13,7 @@ from lossmith.advise.judge.measure import measure_of
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.tell.found import Found
 from lossmith.algebra.decision import ErrorCosts, UnderOver
-from lossmith.report.record import Section, Table
+from lossmith.report.study.record import Section, Table
 from lossmith.report.words import number, with_margin
 
 TIMES: Final = (0.25, 0.5, 2.0, 4.0)

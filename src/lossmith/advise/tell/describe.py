@@ -22,7 +22,7 @@ from lossmith.advise.tell.unit import aim_words
 from lossmith.advise.tell.verdict import Telling, rule_share, say
 from lossmith.advise.tell.why import leak_words, why, wrong_words
 from lossmith.algebra.decision import rule_to_dict
-from lossmith.report import record as plain
+from lossmith.report.study import record as plain
 from lossmith.report.words import number, rule_words, way_words
 
 PACKAGES: Final = ("lossmith", "lightgbm", "numpy", "polars", "scipy", "numba")

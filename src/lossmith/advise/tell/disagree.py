@@ -14,7 +14,7 @@ from lossmith.advise.judge.interval import margin, mean_and_error
 from lossmith.advise.tell.found import Found
 from lossmith.advise.tell.verdict import capital
 from lossmith.algebra.decision import act
-from lossmith.report.record import Section, Table
+from lossmith.report.study.record import Section, Table
 from lossmith.report.words import number, with_margin
 
 if TYPE_CHECKING:

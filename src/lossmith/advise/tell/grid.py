@@ -10,7 +10,7 @@ from lossmith.advise.judge.measure import Measure, by_cost, by_loss
 from lossmith.advise.models.candidate import Candidate, label
 from lossmith.advise.tell.found import Found
 from lossmith.algebra.decision import AsIs, CostMatrix, deciding, zero_one
-from lossmith.report import record as plain
+from lossmith.report.study import record as plain
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossmith.advise.judge.noise import NoiseReport
 from lossmith.advise.tell.found import Found
-from lossmith.report.record import Section, Table
+from lossmith.report.study.record import Section, Table
 from lossmith.report.words import number, with_margin
 
 

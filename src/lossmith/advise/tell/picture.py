@@ -13,7 +13,7 @@ from lossmith.advise.judge.decide import Ask
 from lossmith.advise.models.candidate import label
 from lossmith.advise.tell.found import Found
 from lossmith.algebra.decision import ErrorCosts, Rule, Shift, Threshold, UnderOver, probabilities, rule_to_dict
-from lossmith.report.record import Picture, Section, Series
+from lossmith.report.study.record import Picture, Section, Series
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 61

@@ -12,7 +12,7 @@ from lossmith.advise.tell.found import Found
 from lossmith.advise.tell.noises import noise
 from lossmith.advise.tell.picture import decision, residuals, ways
 from lossmith.advise.tell.shapes import shapes
-from lossmith.report.record import Section
+from lossmith.report.study.record import Section
 
 SECTIONS: Final[tuple[Callable[[Found], Section | None], ...]] = (
     ways,

@@ -9,7 +9,7 @@ from lossmith.advise.judge.measure import raw_for
 from lossmith.advise.models.candidate import label
 from lossmith.advise.models.train import Trained
 from lossmith.advise.tell.found import Found
-from lossmith.report.record import Picture, Section, Series
+from lossmith.report.study.record import Picture, Section, Series
 
 Floats = NDArray[np.float64]
 POINTS = 121

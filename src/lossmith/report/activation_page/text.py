@@ -10,7 +10,7 @@ from lossmith.report.activation_page.record import ActivationRecord, Command, Se
 from lossmith.report.pages.chart import Table
 from lossmith.report.pages.figure import is_number
 from lossmith.report.pages.number import number
-from lossmith.report.text import columns, pad, wrapped
+from lossmith.report.study.text import columns, pad, wrapped
 
 WIDTH: Final = 100
 

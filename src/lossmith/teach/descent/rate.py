@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from lossmith.report.descent_page.record import Curvature, Floats, Trial, Verdict
-from lossmith.teach.descend_curvature import largest
-from lossmith.teach.descend_path import Path, tried
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.curvature import largest
+from lossmith.teach.descent.path import Path, tried
+from lossmith.teach.descent.task import Objective
 
 HALVINGS: Final = 24
 SHARE: Final = 0.999

@@ -13,7 +13,7 @@ from numbers import Real
 from statistics import median
 from typing import Any, Final
 
-from lossmith.report.record import Picture, Series
+from lossmith.report.study.record import Picture, Series
 from lossmith.report.words import number
 
 COLOURS: Final = ("#2f6fde", "#d9731a", "#23906a", "#b0489b", "#8a6d1f", "#4a8fa8", "#c2484d", "#6d6fb5")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from lossmith.report import answer, cells, picture_text, plots, text
-from lossmith.report.record import Section, StudyRecord
+from lossmith.report.study import answer, cells, picture_text, plots, text
+from lossmith.report.study.record import Section, StudyRecord
 from lossmith.report.words import with_margin
 
 PLOTS_FILE: Final = "plotly.min.js"
@@ -107,7 +107,7 @@ def environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("lossmith.report"),
+        loader=PackageLoader("lossmith.report.study"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,16 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from lossmith.errors import ArgumentError, LossmithError
 from lossmith.loss.handle import Loss
 from lossmith.report.descent_page.record import Backprop, Curvature, Descent, Floats, Taylor, Trial, Verdict
-from lossmith.teach.backprop import backprop
-from lossmith.teach.backprop_counts import operation_counts
-from lossmith.teach.descend_curvature import curvature_along
-from lossmith.teach.descend_lowest import lowest
-from lossmith.teach.descend_path import Path, walked
-from lossmith.teach.descend_plane import plane_of
-from lossmith.teach.descend_rate import Chosen, chosen, judged, trials
-from lossmith.teach.descend_sum import sum_against_mean
-from lossmith.teach.descend_task import CONSTANT, Objective, Task, task_of
-from lossmith.teach.network import Network, network_of
+from lossmith.teach.descent.backprop import backprop
+from lossmith.teach.descent.counts import operation_counts
+from lossmith.teach.descent.curvature import curvature_along
+from lossmith.teach.descent.lowest import lowest
+from lossmith.teach.descent.network import Network, network_of
+from lossmith.teach.descent.path import Path, walked
+from lossmith.teach.descent.plane import plane_of
+from lossmith.teach.descent.rate import Chosen, chosen, judged, trials
+from lossmith.teach.descent.summed import sum_against_mean
+from lossmith.teach.descent.task import CONSTANT, Objective, Task, task_of
 
 Model = Literal["linear", "two-layer"]
 MOST_ROWS: Final = 5_000

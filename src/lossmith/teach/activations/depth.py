@@ -14,9 +14,9 @@ from lossmith.loss.activation import ActivationFunction
 from lossmith.report.activation_page.record import Block, Folded, Section, Sentence
 from lossmith.report.pages.chart import Chart, Line, Table
 from lossmith.report.pages.number import number
-from lossmith.teach.activation_rows import DATA
-from lossmith.teach.activation_shape import FLAT
-from lossmith.teach.signal import INITIALISATIONS, Layer, Signal, initialisation, signals
+from lossmith.teach.activations.rows import DATA
+from lossmith.teach.activations.shape import FLAT
+from lossmith.teach.activations.signal import INITIALISATIONS, Layer, Signal, initialisation, signals
 
 FATES: Final = {
     "vanishes": "it vanishes, and the first layers hardly learn",
@@ -71,7 +71,7 @@ def sentence(found: Signal, remarks: bool = True) -> str:
     """What happens to one activation under one initialisation, in one plain sentence.
 
     >>> import lossmith as ls
-    >>> from lossmith.teach.signal import signal
+    >>> from lossmith.teach.activations.signal import signal
     >>> sentence(signal(ls.activation("identity"), "orthogonal", layers=10, seeds=1))
     'orthogonal: after 10 layers the gradient of identity is 1 of what it was at the last: it keeps its size.'
     """

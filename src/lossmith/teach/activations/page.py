@@ -19,13 +19,13 @@ from lossmith.report.activation_page.record import ActivationRecord, Command, Cu
 from lossmith.report.activation_page.script import object_text
 from lossmith.report.pages.chart import Chart, Line, Mark, Spot
 from lossmith.report.pages.number import number
-from lossmith.teach import activation_softmax
-from lossmith.teach.activation_depth import depth, sentence
-from lossmith.teach.activation_facts import between, facts, flat, steepest, titled
-from lossmith.teach.activation_shape import shape
-from lossmith.teach.activation_speed import cost, outcome, speed
-from lossmith.teach.activation_table import raced, results
-from lossmith.teach.signal import signal
+from lossmith.teach.activations import softmax as activation_softmax
+from lossmith.teach.activations.depth import depth, sentence
+from lossmith.teach.activations.facts import between, facts, flat, steepest, titled
+from lossmith.teach.activations.measured import raced, results
+from lossmith.teach.activations.shape import shape
+from lossmith.teach.activations.signal import signal
+from lossmith.teach.activations.speed import cost, outcome, speed
 
 MOST: Final = 6
 """As many as a picture has colours."""

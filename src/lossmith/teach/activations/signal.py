@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from lossmith.errors import ArgumentError, did_you_mean
 from lossmith.loss.activation import ActivationFunction
-from lossmith.teach.activation_rows import digits
-from lossmith.teach.activation_shape import FLAT, shape
+from lossmith.teach.activations.rows import digits
+from lossmith.teach.activations.shape import FLAT, shape
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int], Floats]

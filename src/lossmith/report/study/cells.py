@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final
 
-from lossmith.report.record import Grid, Table
+from lossmith.report.study.record import Grid, Table
 from lossmith.report.words import number, typical
 
 NOTHING: Final = "–"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lossmith.report.record import Answer, Comparison, Row, StudyRecord
+from lossmith.report.study.record import Answer, Comparison, Row, StudyRecord
 from lossmith.report.words import number, typical, with_margin
 
 USUAL: Final = "default"

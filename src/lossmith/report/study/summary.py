@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lossmith.report import answer, text
-from lossmith.report.html import environment
-from lossmith.report.record import StudyRecord
+from lossmith.report.study import answer, text
+from lossmith.report.study.html import environment
+from lossmith.report.study.record import StudyRecord
 
 
 def summary_html(record: StudyRecord) -> str:

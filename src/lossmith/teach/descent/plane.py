@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from lossmith.report.descent_page.record import Floats, Plane
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.task import Objective
 
 GRID, COARSE = 25, 17
 MANY: Final = 200_000

@@ -20,8 +20,8 @@ from lossmith.formula.lift import lift
 from lossmith.loss.activation import ActivationFunction
 from lossmith.report.descent_page.record import Backprop, Floats, Quantity
 from lossmith.stable.rules import stabilise
-from lossmith.teach.descend_task import Task
-from lossmith.teach.network import Network, Walk
+from lossmith.teach.descent.network import Network, Walk
+from lossmith.teach.descent.task import Task
 
 # name: (symbol, how the value is made, the chain rule of the derivative, where it comes from in a walk)
 RULES: Final[Mapping[str, tuple[str, str, str]]] = {

@@ -13,7 +13,7 @@ from lossmith.loss.activation import ActivationFunction, activation
 from lossmith.loss.handle import Loss
 from lossmith.report.loss_page import page as loss_page
 from lossmith.report.loss_page.page import Page
-from lossmith.teach.activation_show import activation_page
+from lossmith.teach.activations.page import activation_page
 
 
 def show(

@@ -8,7 +8,7 @@ import numpy as np
 
 from lossmith.loss.known_facts import facts
 from lossmith.report.descent_page.record import Floats
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.task import Objective
 
 ITERATIONS: Final = 200
 STILL: Final = 1e-6

@@ -100,7 +100,7 @@ def data_set(name: str) -> DataSet:
 def _text(file: str) -> str:
     if not file:
         return XOR
-    content = files("lossmith.teach").joinpath("sets").joinpath(file).read_bytes()
+    content = files("lossmith.teach.descent").joinpath("sets").joinpath(file).read_bytes()
     return (gzip.decompress(content) if file.endswith(".gz") else content).decode("utf-8")
 
 

@@ -15,11 +15,11 @@ from lossmith.loss.activation import ActivationFunction, activation
 from lossmith.report.activation_page.record import Block, Folded, Section, Sentence
 from lossmith.report.pages.chart import Bars, Chart, Line, Mark, Table
 from lossmith.report.pages.number import number
-from lossmith.teach.activation_cost import Costs, usual_costs
-from lossmith.teach.activation_facts import titled
-from lossmith.teach.activation_rows import DATA
-from lossmith.teach.activation_table import COMMAND, Results, raced, results
-from lossmith.teach.race import Course, Race
+from lossmith.teach.activations.cost import Costs, usual_costs
+from lossmith.teach.activations.facts import titled
+from lossmith.teach.activations.measured import COMMAND, Results, raced, results
+from lossmith.teach.activations.race import Course, Race
+from lossmith.teach.activations.rows import DATA
 
 RIVALS: Final = ("relu", "sigmoid", "tanh")
 LAYERS: Final = {"shallow": "two hidden layers", "deep": "eight hidden layers"}

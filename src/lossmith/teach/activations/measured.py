@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from lossmith.loss.activation import ActivationFunction
-from lossmith.teach.race import COURSES, Course, Race
+from lossmith.teach.activations.race import COURSES, Course, Race
 
 COMMAND: Final = "python benchmarks/activations.py"
 
@@ -36,7 +36,7 @@ def results() -> Mapping[str, Results]:
     >>> found.course.hidden, found.races["relu"].median < found.races["sigmoid"].median
     (8, True)
     """
-    read = json.loads(files("lossmith.teach").joinpath("activations.json").read_text(encoding="utf-8"))
+    read = json.loads(files("lossmith.teach.activations").joinpath("activations.json").read_text(encoding="utf-8"))
     return {
         name: Results(
             _course(part["course"]),

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossmith.errors import ArgumentError, LossmithError
 from lossmith.loss.handle import Loss
 from lossmith.loss.library import look_up
-from lossmith.teach.network import Network
+from lossmith.teach.descent.network import Network
 
 Floats = NDArray[np.float64]
 CONSTANT: Final = 1e-13

@@ -13,8 +13,8 @@ import numpy as np
 from lossmith.calculus.additivity import ONE, TOTAL
 from lossmith.errors import LossmithError
 from lossmith.report.descent_page.record import Floats, SumAgainstMean
-from lossmith.teach.descend_path import tried
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.path import tried
+from lossmith.teach.descent.task import Objective
 
 STEPS: Final = 30
 UNCHANGED: Final = 10

@@ -13,7 +13,7 @@ from lossmith.loss.activation import ActivationFunction
 from lossmith.report.activation_page.record import Section, Sentence
 from lossmith.report.pages.chart import Table
 from lossmith.report.pages.number import number
-from lossmith.teach.activation_shape import FLAT, GRID, Corner, Shape, shape
+from lossmith.teach.activations.shape import FLAT, GRID, Corner, Shape, shape
 
 
 def facts(functions: Sequence[ActivationFunction]) -> Section:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lossmith.report.cells import value_text
-from lossmith.report.record import Picture, Series
+from lossmith.report.study.cells import value_text
+from lossmith.report.study.record import Picture, Series
 
 MOST_POINTS: Final = 12
 MOST_SERIES: Final = 8

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from lossmith.report.answer import COMMAND, PROGRAM, advises_a_model, fine, signed, standing, tag
-from lossmith.report.record import Comparison, Row, StudyRecord
+from lossmith.report.study.answer import COMMAND, PROGRAM, advises_a_model, fine, signed, standing, tag
+from lossmith.report.study.record import Comparison, Row, StudyRecord
 from lossmith.report.words import with_margin
 
 WIDTH: Final = 100

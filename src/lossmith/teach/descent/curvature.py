@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.report.descent_page.record import Curvature, Floats
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.task import Objective
 
 DENSE: Final = 12
 DENSE_AT_END: Final = 300

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from lossmith.loss.activation import ActivationFunction
 from lossmith.loss.library import get
-from lossmith.teach.activation_rows import digits
-from lossmith.teach.signal import initialisation
+from lossmith.teach.activations.rows import digits
+from lossmith.teach.activations.signal import initialisation
 
 Floats = NDArray[np.float64]
 

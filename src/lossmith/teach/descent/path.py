@@ -11,7 +11,7 @@ import numpy as np
 
 from lossmith.errors import LossmithError
 from lossmith.report.descent_page.record import Floats, Taylor
-from lossmith.teach.descend_task import Objective
+from lossmith.teach.descent.task import Objective
 
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 """A change of the loss below this share of it is rounding: a sum over rows and the finish round a few times each."""
