@@ -10,6 +10,7 @@ that needs no server and no network. Ends with code 1 and one sentence naming fi
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -22,6 +23,9 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")  # matrices are small here: more threads only wait for each other
 
 from docs.builder.blocks import run_all  # noqa: E402
 from docs.builder.generated import Job, jobs, lessons  # noqa: E402

@@ -15,6 +15,7 @@ from lossmith.advise.study import Study
 from lossmith.algebra.decision import Threshold, rule_to_dict
 from tests.advise.alone import answers
 from tests.advise.studies import KINDS, OPTIONS, folder_of, frame, studied, written
+from tests.sampling import every
 
 FILES = {"index.html", "plotly.min.js", "study.json", "predict.py", "loss.py", "held_out.csv", "compared"}
 ANSWERS = ("loss", "rule", "same", "nothing")
@@ -134,7 +135,7 @@ CHECKS = (
 )
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", every(2, OPTIONS))
 def test_a_study(name: str) -> None:
     """Every study is made once: all that must hold for it is asserted in one go."""
     kind, options = OPTIONS[name]

@@ -34,7 +34,7 @@ def _id(form: tuple[str, int]) -> str:
 
 @pytest.mark.parametrize(
     ("form", "backend"),
-    [*((form, "numpy") for form in FORMS), *every(3, ((form, "numba") for form in FORMS))],
+    [*((form, "numpy") for form in FORMS), *every(6, ((form, "numba") for form in FORMS))],
     ids=lambda part: part if isinstance(part, str) else _id(part),
 )
 def test_every_loss_keeps_the_contract(form: tuple[str, int], backend: Backend) -> None:

@@ -21,7 +21,7 @@ SQUARED, LOG_LOSS = ls.get("squared_error"), ls.get("log_loss")
 HAND_X, HAND_Y, HAND_RATE = (1.0, 2.0), (2.0, 4.0), 0.1
 """Two rows and a rate, for the worked case: the model is w * x."""
 FEATURES, STEPS, SHARES = (2, 8), 60, (0.01, 0.5, 0.95, 1.05, 1.3)
-"""Body mass index and blood sugar of the diabetes set; steps; learning rates as shares of the edge 2 / L."""
+"""Body mass index and blood fats (s5) of the diabetes set; steps; learning rates as shares of the edge 2 / L."""
 LONG, BEYOND = 400, 1e60
 """The steps of a long run, and the loss at which it is given up."""
 HALVINGS = (0.4, 0.2, 0.1)
@@ -210,7 +210,7 @@ def bowl(say: Say) -> Surface:
     return Surface(
         say("Two paths on the loss", "손실 위의 두 길"),
         say("weight of the body mass index", "체질량 지수의 가중치"),
-        say("weight of the blood sugar", "혈당의 가중치"),
+        say("weight of the blood fats (s5)", "혈중 중성지방(s5)의 가중치"),
         tuple(along),
         tuple(across),
         z,

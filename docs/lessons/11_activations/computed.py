@@ -125,11 +125,15 @@ def depth(say: Say) -> dict[str, Any]:
     }
 
 
+STARTS, CURED = 6, 0.2
+"""Random starts of the layer that dies, and the loss below which it counts as cured."""
+
+
 @lru_cache
-def dying(rate: float, leak: float = 0.0) -> tuple[float, float]:
+def dying(rate: float, leak: float = 0.0, seed: int = 0) -> tuple[float, float]:
     """After training one layer of ReLU on the digits: the share of units that no image wakes, and the last loss."""
     x, y = load_digits(return_X_y=True)
-    x, loss, rng = np.c_[x / 16, np.ones(len(y))][:600], ls.get("cross_entropy"), np.random.default_rng(0)
+    x, loss, rng = np.c_[x / 16, np.ones(len(y))][:600], ls.get("cross_entropy"), np.random.default_rng(seed)
     first = rng.normal(size=(65, DYING_WIDTH)) * np.sqrt(2 / 65)
     last, value = rng.normal(size=(DYING_WIDTH, 10)) * np.sqrt(2 / DYING_WIDTH), 0.0
     for _ in range(DYING_STEPS):
@@ -150,7 +154,9 @@ def dead(say: Say) -> dict[str, Any]:
         "dying_width": DYING_WIDTH,
         "dying_low": {"rate": DYING_RATES[1], "dead": shares[DYING_RATES[1]][0], "loss": shares[DYING_RATES[1]][1]},
         "dying_high": {"rate": DYING_RATES[-1], "dead": shares[DYING_RATES[-1]][0], "loss": shares[DYING_RATES[-1]][1],
-                       "leaky": leaky[DYING_RATES[-1]][1]},
+                       "leaky": leaky[DYING_RATES[-1]][1], "starts": STARTS,
+ "cured": sum(dying(DYING_RATES[-1], 0.1, seed)[1] < CURED for seed in range(STARTS)),
+ "relu_best": min(dying(DYING_RATES[-1], 0.0, seed)[1] for seed in range(STARTS)), "low_enough": CURED},
         "dead_picture": Bars(
             say("Units that no image wakes, after training", "학습 뒤 어떤 그림에도 반응하지 않는 유닛"),
             say("share of the hidden units", "은닉 유닛 중 비율"),

@@ -100,7 +100,7 @@ def by_data(say: Say) -> dict[str, Any]:
     names = {
         "diabetes": (say("diabetes: progression", "당뇨: 병의 진행"), say("short tails, a little skew: squared error is safe",
                      "꼬리가 짧고 조금 치우침: 제곱 오차로 충분")),
-        "delay": (say("flights: arrival delay", "항공: 도착 지연"), say("heavy tails: mean and median part; say which you want",
+        "delay": (say("flights: arrival delay", "항공: 도착 지연"), say("heavy tails and skew: mean and median part; which one?",
                   "꼬리가 두꺼움: 평균과 중앙값이 다르니 무엇을 원하는지 정할 것")),
         "late": (say("flights: minutes late, else 0", "항공: 늦은 시간(아니면 0)"),
                  say("many zeros, spread far beyond chance: Tweedie or Poisson for the mean",
