@@ -113,7 +113,7 @@ def test_compiled_kernels_give_the_same_numbers(name: str, smooth: bool) -> None
     laws.assert_gradient_is_derivative(case, case.loss, case.weight)
 
 
-@pytest.mark.parametrize("name", PER_UNIT)
+@pytest.mark.parametrize("name", every(3, PER_UNIT))
 def test_the_value_of_the_loss_is_the_average_cost(name: str) -> None:
     design = from_costs(**ALL[name])
     rng = np.random.default_rng(1)
@@ -319,7 +319,7 @@ def test_width_is_bound_in_the_unit_of_the_target() -> None:
         from_costs(under=5, over=1).smooth.bind(width=0)
 
 
-@pytest.mark.parametrize("name", [*TWO, *MANY])
+@pytest.mark.parametrize("name", every(3, [*TWO, *MANY]))
 def test_the_smooth_loss_of_a_matrix_is_the_expected_cost(name: str) -> None:
     design, rng, n = from_costs(**ALL[name]), np.random.default_rng(7), 60
     classes = 3 if name in MANY else 2
