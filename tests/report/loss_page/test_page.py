@@ -18,7 +18,7 @@ from lossmith.report.loss_page import collect
 from lossmith.report.loss_page.collect import certificate_rows, fact_rows, part
 from lossmith.report.loss_page.compare import compared
 from lossmith.report.loss_page.html import html, page_of, script
-from lossmith.report.loss_page.page import DISPLAYS, notebook
+from lossmith.report.loss_page.page import DISPLAYS
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=\"alert('1')\">"
 MOST_BYTES = 300_000
@@ -198,9 +198,9 @@ def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
 
 
 def test_a_notebook_holds_the_page_in_a_frame() -> None:
-    (frame,) = Elements(notebook(ls.get("mae"))).all("iframe")
+    (frame,) = Elements(ls.get("mae")._repr_html_()).all("iframe")
     assert frame["srcdoc"] == ls.show(ls.get("mae")).html
-    assert len(Elements(notebook(ls.get("mae"))).found) == 1
+    assert len(Elements(ls.get("mae")._repr_html_()).found) == 1
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from lossmith.emit.to_js import prelude
 from lossmith.report.activation_page.record import ActivationRecord, Command, Folded, Section, Sentence
 from lossmith.report.activation_page.script import needs_prelude
 from lossmith.report.pages.chart import Table
+from lossmith.report.pages.engine import engine
 from lossmith.report.pages.figure import figure, table
 from lossmith.report.pages.mathml import formula
 from lossmith.report.pages.number import number
@@ -45,16 +46,9 @@ def _file(name: str) -> str:
 
 @cache
 def _environment() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    made = Environment(
-        loader=PackageLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = engine(TEMPLATES)
     made.filters |= {
         "figure": lambda picture, caption="": Markup(figure(picture, caption)),
         "table": lambda shown: Markup(table(shown)),

@@ -17,40 +17,28 @@ from lossmith.report.descent_page.drawing import drawing
 from lossmith.report.descent_page.record import Backprop, Descent, as_plain
 from lossmith.report.pages import mathml, shell
 from lossmith.report.pages.chart import Table
+from lossmith.report.pages.engine import engine
 from lossmith.report.pages.figure import figure, table
 from lossmith.report.pages.number import number
 
 MOST_CELLS: Final = 48
 """Numbers of one quantity that are printed; the record holds all."""
 
+PACKAGE: Final = "lossmith.report.descent_page"
 MOST_TRIALS: Final = 24
 
 
 def html(descent: Descent) -> str:
     """Return the text of the page."""
-    body: str = environment().get_template("descent.html.j2").render(**_parts(descent))
-    style = environment().get_template("descent.css.j2").render()
+    body: str = engine(PACKAGE).get_template("descent.html.j2").render(**_parts(descent))
+    style = engine(PACKAGE).get_template("descent.css.j2").render()
     return shell.page(descent.title, body, scripts=(script(),), styles=(style,))
-
-
-@cache
-def environment() -> Any:
-    """The template engine: autoescape always, undefined names are errors."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("lossmith.report.descent_page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @cache
 def script() -> str:
     """The script that moves the point along the path."""
-    return files("lossmith.report.descent_page").joinpath("templates", "descent.js").read_text("utf-8")
+    return files(PACKAGE).joinpath("templates", "descent.js").read_text("utf-8")
 
 
 def _parts(descent: Descent) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lossmith.report.loss_page.pictures import charts
 from lossmith.report.loss_page.reading import HEAD
 from lossmith.report.loss_page.record import LossPart, Picture, Reading, Scene, Slider
 from lossmith.report.pages import mathml, shell, svg
+from lossmith.report.pages.engine import engine
 
 SCRIPTS: Final = ("chart.js", "measure.js", "loss.js")
 
@@ -93,15 +94,7 @@ def html(
 @cache
 def environment() -> Any:
     """The template engine: autoescape always, undefined names are errors."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("lossmith.report.loss_page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = engine("lossmith.report.loss_page")
     made.filters["marked"] = marked
     return made
 

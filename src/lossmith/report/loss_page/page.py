@@ -97,16 +97,6 @@ def show(
     return Page(", ".join(named), html(parts, labels=named, target=first_target(parts), command=command))
 
 
-def notebook(loss: Loss) -> str:
-    """What a loss shows of itself in a notebook: its page in a frame.
-
-    >>> import lossmith as ls
-    >>> notebook(ls.get("mae")).startswith("<iframe ")
-    True
-    """
-    return framed(show(loss))
-
-
 def refuse_taken(place: Path) -> None:
     """Refuse a file that is there already, or one of a folder that is not."""
     if place.exists():

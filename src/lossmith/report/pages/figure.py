@@ -6,8 +6,8 @@ from numbers import Real
 from typing import Any
 
 from lossmith.report.pages.chart import Picture, Table
+from lossmith.report.pages.engine import PACKAGE, engine
 from lossmith.report.pages.number import number
-from lossmith.report.pages.shell import environment
 from lossmith.report.pages.svg import drawn
 
 
@@ -18,7 +18,7 @@ def figure(picture: Picture, caption: str = "") -> str:
     >>> figure(Bars("b", "y", ("one",), (("", (1.0,)),)), "as <measured>").endswith("&lt;measured&gt;</figcaption></figure>")
     True
     """
-    made: str = environment().get_template("figure.html.j2").render(svg=drawn(picture), caption=caption)
+    made: str = engine(PACKAGE).get_template("figure.html.j2").render(svg=drawn(picture), caption=caption)
     return made.replace("\n", "")
 
 
@@ -31,7 +31,7 @@ def table(shown: Table) -> str:
     rows = [[(_text(cell), is_number(cell)) for cell in row] for row in shown.rows]
     right = [bool(rows) and all(row[i][1] for row in rows) for i in range(len(shown.header))]
     heads = list(zip(shown.header, right, strict=True))
-    made: str = environment().get_template("table.html.j2").render(heads=heads, rows=rows)
+    made: str = engine(PACKAGE).get_template("table.html.j2").render(heads=heads, rows=rows)
     return made.replace("\n", "")
 
 

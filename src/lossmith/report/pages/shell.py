@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+
+from lossmith.report.pages.engine import PACKAGE, engine
 
 
 def page(
@@ -24,7 +24,7 @@ def page(
     >>> "<title>a &lt;b&gt;</title>" in page("a <b>", "<p>text</p>")
     True
     """
-    template = environment().get_template("page.html.j2")
+    template = engine(PACKAGE).get_template("page.html.j2")
     sheets = tuple(name for name in files if name.endswith(".css"))
     made: str = template.render(
         title=title,
@@ -41,19 +41,5 @@ def page(
 
 def style() -> str:
     """Return the common style sheet, for pages that share one file of it."""
-    made: str = environment().get_template("page.css.j2").render()
+    made: str = engine(PACKAGE).get_template("page.css.j2").render()
     return made
-
-
-@cache
-def environment() -> Any:
-    """Return the template engine of these pages: autoescape always, undefined names are errors."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("lossmith.report.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

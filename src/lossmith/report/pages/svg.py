@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lossmith.report.pages.chart import Bars, Chart, Picture, Surface
-from lossmith.report.pages.shell import environment
+from lossmith.report.pages.engine import PACKAGE, engine
 from lossmith.report.pages.svg_bars import drawn_bars
 from lossmith.report.pages.svg_chart import drawn_chart
 from lossmith.report.pages.svg_surface import drawn_surface
@@ -35,5 +35,5 @@ def drawn(picture: Picture) -> str:
 
 def style() -> str:
     """Return the style sheet of pictures alone, for places without the common one."""
-    made: str = environment().get_template("picture.css.j2").render()
+    made: str = engine(PACKAGE).get_template("picture.css.j2").render()
     return made

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from lossmith.report.pages.engine import engine
 from lossmith.report.study import answer, cells, picture_text, plots, text
 from lossmith.report.study.record import Section, StudyRecord
 from lossmith.report.words import with_margin
@@ -104,15 +105,7 @@ def _evidence(place: int, section: Section) -> Part:
 @cache
 def environment() -> Any:
     """Return the template engine: autoescape always, undefined names are errors."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("lossmith.report.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = engine("lossmith.report.study")
     made.globals |= {
         "with_margin": with_margin,
         "signed": answer.signed,
