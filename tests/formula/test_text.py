@@ -153,3 +153,8 @@ def test_every_loss_of_the_catalogue_is_read_back_from_its_text(definition):
     back = parse(to_text(definition.written), vocabulary=ls.VOCABULARY, **arguments(definition))
     assert back.formula is definition.written
     assert back.formula_hash == definition.formula_hash
+
+
+@pytest.mark.parametrize("number", [1.0, -3.0, 0.1, 1 / 3, 1e-300, 1e15, 2.5e20])
+def test_a_number_reads_back_as_it_is(number: float) -> None:
+    assert float(number_text(number)) == number

@@ -14,6 +14,7 @@ from typing import Final
 from lossmith import catalogue
 from lossmith.adapt.equivalents_rows import ROWS, Row
 from lossmith.adapt.lightgbm_steps import builtin_of
+from lossmith.formula.text import number_text
 from lossmith.loss.handle import Loss
 
 
@@ -69,15 +70,6 @@ def matches(loss: Loss) -> Iterator[Match]:
 def _is_for(row: Row, numbers: Mapping[str, float | None]) -> bool:
     given = all(numbers.get(key) == value for key, value in row.when.items())
     return given and not any(numbers.get(key) == value for key, value in row.unless.items())
-
-
-def number_text(value: float) -> str:
-    """A number as Python text that reads back as it, whole numbers without a point.
-
-    >>> number_text(1.0), number_text(0.1), number_text(1e300)
-    ('1', '0.1', '1e+300')
-    """
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def _known_as(loss: Loss) -> str | None:

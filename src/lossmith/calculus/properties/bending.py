@@ -63,6 +63,7 @@ def place(study: Study, target: float, raw: float) -> str:
 NEAR: Final = 12.0  # raw predictions this small are far from any overflow
 
 
+@lru_cache(maxsize=64)
 def hole(study: Study) -> str:
     """An everyday raw prediction at which the loss is no number, in words; empty where none was seen."""
     for y in () if study.of_classes else study.targets:

@@ -62,24 +62,8 @@ def drawing(found: Backprop) -> Drawing:
     height = ROW * max(shown) + 20
     places = [[(COLUMNS[layer], height * (i + 0.5) / count) for i in range(count)] for layer, count in enumerate(shown)]
     inputs = [Unit(*places[0][i], f"x{i + 1}", number(found.x[0, i], 3), "") for i in range(shown[0])]
-    middle = [
-        Unit(
-            *places[1][j],
-            f"a{j + 1}",
-            number(found.of("a1").value[0, j], 3),
-            number(found.of("a1").derivative[0, j], 3),
-        )
-        for j in range(shown[1])
-    ]
-    last = [
-        Unit(
-            *places[2][m],
-            f"z{m + 1}",
-            number(found.of("z2").value[0, m], 3),
-            number(found.of("z2").derivative[0, m], 3),
-        )
-        for m in range(shown[2])
-    ]
+    middle = _units(places[1], "a", found.of("a1"))
+    last = _units(places[2], "z", found.of("z2"))
     arrows = [
         *_arrows(places[0], places[1], W1, "W1"),
         *_arrows(places[1], places[2], W2, "W2"),
@@ -93,10 +77,18 @@ def drawing(found: Backprop) -> Drawing:
     return Drawing((*inputs, *middle, *last), tuple(arrows), height, left_out)
 
 
+def _units(places: list[tuple[float, float]], letter: str, found: Quantity) -> list[Unit]:
+    """The units of a layer that is computed, each with its value and derivative for the first row."""
+    return [
+        Unit(*place, f"{letter}{j + 1}", number(found.value[0, j], 3), number(found.derivative[0, j], 3))
+        for j, place in enumerate(places)
+    ]
+
+
 def _arrows(
     ones: list[tuple[float, float]], others: list[tuple[float, float]], line: Quantity, name: str
 ) -> Iterator[Arrow]:
-    size = max(float(np.abs(line.value).max()), 1e-300)
+    size = float(np.abs(line.value).max()) or 1.0
     for i, (x1, y1) in enumerate(ones):
         for j, (x2, y2) in enumerate(others):
             value, slope = float(line.value[i, j]), float(line.derivative[i, j])

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossmith.adapt.equivalents import number_text
 from lossmith.errors import LossmithError
+from lossmith.formula.text import number_text
 from lossmith.loss.handle import Loss
 from lossmith.report.loss_page.scenes import CLASSES, TELLING, columns_of
 from lossmith.report.loss_page.written import command_text, python_text

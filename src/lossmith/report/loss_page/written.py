@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from lossmith.adapt.equivalents import number_text
 from lossmith.errors import LossmithError
+from lossmith.formula.text import number_text
 from lossmith.loss.handle import Loss
 from lossmith.loss.library import from_json, get, look_up, names, parse
 
