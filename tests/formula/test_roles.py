@@ -57,6 +57,8 @@ REFUSED = [
     (lambda: declare("real", "sigmoyd"), "LM110", 'Did you mean "sigmoid"'),
     (lambda: declare("real", heads={"a": "logg"}), "LM110", "Known: "),
     (lambda: declare("real", "exp", heads={"a": "exp"}), "LM112", "not both"),
+    (lambda: declare("real", heads=("a", "b")), "LM109", "links by name"),
+    (lambda: declare("real", columns={"cost": (0, None)}), "LM109", "names"),
     (lambda: declare("real", per="row"), "LM113", "row"),
     (lambda: declare("real", columns=["a b"]), "LM114", "a b"),
     (lambda: declare("real", columns=["_a"]), "LM114", "_a"),

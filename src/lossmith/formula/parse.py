@@ -20,7 +20,7 @@ from lossmith.errors import FormulaError, LossmithError, did_you_mean
 from lossmith.formula.definition import EXPONENT_LIMIT, Definition, Parameter, check_definition, check_names
 from lossmith.formula.embed import embed, joined
 from lossmith.formula.node import OPERATIONS, Node, constant, make, number_of, symbol, walk
-from lossmith.formula.roles import RESERVED, Declaration, declare, roles
+from lossmith.formula.roles import RESERVED, Declaration, check_shape, declare, roles
 from lossmith.formula.scan import OTHER_WORDS, refuse, scan
 from lossmith.formula.trace import Domain, parameter_of
 from lossmith.numerics.interval import Interval
@@ -60,7 +60,7 @@ def parse(
     vocabulary: Mapping[str, Word],
     link: str | None = None,
     heads: Mapping[str, str] | None = None,
-    columns: Sequence[str] = (),
+    columns: str | tuple[str, ...] | list[str] = (),
     per: str | tuple[str, ...] | None = None,
     class_axis: int | None = 1,
     domain: Domain | None = None,
@@ -86,7 +86,8 @@ def parse(
     title = name or "formula"
     line = scan(text)
     tree = _tree(line, line.lstrip())
-    declaration = declare(target, link, heads, tuple(columns), per, class_axis, on)
+    declaration = declare(target, link, heads, columns, per, class_axis, on)
+    check_shape("parameters", parameters)
     check_names(title, declaration, len(parameters or {}))
     used = _named(tree)
     inner = [loss for key, loss in (functions or {}).items() if key in used and isinstance(loss, Definition)]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from keyword import iskeyword
-from typing import Final
+from typing import Any, Final
 
 from lossmith.errors import FormulaError, did_you_mean
 from lossmith.formula.link import link_named
@@ -59,12 +59,15 @@ def declare(
     target: str | Mapping[str, str],
     link: str | None = None,
     heads: Mapping[str, str] | None = None,
-    columns: tuple[str, ...] | list[str] = (),
+    columns: str | tuple[str, ...] | list[str] = (),
     per: str | tuple[str, ...] | None = None,
     class_axis: int | None = 1,
     on: str = "raw",
 ) -> Declaration:
     """Check a declaration and freeze it."""
+    for part, given in (("target", target), ("heads", heads), ("columns", columns), ("per", per)):
+        check_shape(part, given)
+    columns = (columns,) if isinstance(columns, str) else columns
     targets = {"y": target} if isinstance(target, str) else dict(target)
     for kind in targets.values():
         if kind not in TARGET_KINDS:
@@ -83,6 +86,23 @@ def declare(
     )
     _check_names(declaration)
     return declaration
+
+
+SHAPES: Final[dict[str, tuple[tuple[type, ...], str]]] = {
+    "target": ((str, Mapping), 'a kind, as target="real", or kinds by name, as target={"price": "positive"}'),
+    "heads": ((Mapping, type(None)), 'links by name, as heads={"location": "identity", "scale": "exp"}'),
+    "columns": ((str, tuple, list), 'names, as columns=("cost",)'),
+    "per": ((str, tuple, list, type(None)), '"class", "group" or both'),
+    "parameters": ((Mapping, type(None)), 'values by name, as parameters={"delta": 1.0}'),
+}
+
+
+def check_shape(name: str, given: Any) -> None:
+    """Refuse a part of a declaration that is of another shape than what it names."""
+    kinds, said = SHAPES[name]
+    strange = [part for part in given if not isinstance(part, str)] if isinstance(given, tuple | list) else []
+    if strange or not isinstance(given, kinds):
+        raise FormulaError("LM109", f"{name}= takes {said}; found {given!r}.")
 
 
 def _check_names(declaration: Declaration) -> None:

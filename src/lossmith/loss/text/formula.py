@@ -16,6 +16,7 @@ from lossmith.errors import FormulaError
 from lossmith.formula.definition import Definition
 from lossmith.formula.parse import CONSTANTS
 from lossmith.formula.parse import parse as parse_definition
+from lossmith.formula.roles import check_shape
 from lossmith.formula.scan import scan
 from lossmith.loss.handle import Loss
 from lossmith.loss.text.stages import leaves_of, with_stages
@@ -52,6 +53,10 @@ def read_formula(text: str, said: Mapping[str, Any]) -> Loss:
     'binary'
     """
     known = {key: value for key, value in said.items() if value is not None}
+    for key in set(NAMING) & set(known):
+        check_shape(key, known[key])
+    if isinstance(known.get("columns"), str):
+        known["columns"] = (known["columns"],)
     if "target" not in known:
         known = _declared(text, known) | known
     words: dict[str, Any] = {**losses_by_name(), **leaves_of(known)}
