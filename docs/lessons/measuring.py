@@ -11,6 +11,9 @@ import lossmith as ls
 
 Array = Any
 
+SPACE = "\u00a0"
+"""A space at which a cell does not break."""
+
 
 def interval(values: Any) -> dict[str, float]:
     """The mean and half the width of its 95 % interval (Student's t), and the ends.
@@ -24,12 +27,22 @@ def interval(values: Any) -> dict[str, float]:
 
 
 def shown(found: dict[str, float], digits: int = 3) -> str:
-    """An interval as a cell of a table.
+    """An interval as a cell of a table, or in a sentence.
 
-    >>> shown({"mean": -0.5, "half": 0.25}, 2)
-    '−0.50 ± 0.25'
+    >>> shown({"mean": -0.5, "half": 0.25}, 2).split()
+    ['−0.50', '±', '0.25']
     """
-    return f"{found['mean']:.{digits}f} ± {found['half']:.{digits}f}".replace("-", "−")
+    return f"{found['mean']:.{digits}f}{SPACE}±{SPACE}{found['half']:.{digits}f}".replace("-", "−")
+
+
+def average_precision(truth: Array, raw: Array) -> float:
+    """The mean, over the positives, of the share of positives among the rows ranked no lower (no two rows alike).
+
+    >>> average_precision(np.array([1, 0, 1]), np.array([3.0, 2.0, 1.0])) == (1 + 2 / 3) / 2
+    True
+    """
+    hit = np.asarray(truth)[np.argsort(-np.asarray(raw), kind="stable")] > 0
+    return float((hit.cumsum() / np.arange(1, len(hit) + 1))[hit].mean())
 
 
 def descent(loss: ls.Loss, x: Array, y: Array, start: float, steps: int, rate: float) -> tuple[Array, float]:

@@ -1,4 +1,7 @@
-"""Small networks on digits whose labels may be wrong, trained side by side: a smoothing comes in, probabilities go out."""
+"""Small networks on digits whose labels may be wrong, trained side by side.
+
+A smoothing comes in; probabilities of held-out images go out, and what is said of the images learned from.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ CLASSES, NETS, TRAIN, HIDDEN, WRONG, RATE, STOPS = 10, 5, 200, 32, 0.4, 0.2, (60
 
 
 @lru_cache
-def digit_nets() -> tuple[Array, Array, Array, Array]:
-    """Twice NETS training sets: first with true labels, then with WRONG of them wrong; and the rows held out of each."""
+def digit_nets() -> tuple[Array, Array, Array, Array, Array]:
+    """Twice NETS training sets: first with true labels, then with WRONG of them wrong; the rows held out; which are wrong."""
     x, y = load_digits(return_X_y=True)
     x = (x / 16).astype(np.float32)
-    rows, labels, tests, truths = [], [], [], []
+    rows, labels, tests, truths, changed = [], [], [], [], []
     for share in (0.0, WRONG):
         for seed in range(NETS):
             rng = np.random.default_rng(seed)
@@ -34,7 +37,8 @@ def digit_nets() -> tuple[Array, Array, Array, Array]:
             labels.append(np.where(wrong, (y[mine] + rng.integers(1, CLASSES, TRAIN)) % CLASSES, y[mine]))
             tests.append(x[held])
             truths.append(y[held])
-    return np.stack(rows), np.stack(labels), np.stack(tests), np.stack(truths)
+            changed.append(wrong)
+    return np.stack(rows), np.stack(labels), np.stack(tests), np.stack(truths), np.stack(changed)
 
 
 def pulls(loss: ls.Loss, y: Array, raw: Array) -> Array:
@@ -49,9 +53,12 @@ def with_one(x: Array) -> Array:
 
 
 @lru_cache
-def trained_nets(epsilon: float) -> dict[int, Array]:
-    """One hidden layer of ReLU, all nets at once, by gradient descent with momentum: held-out probabilities by step."""
-    x, y, test, _ = digit_nets()
+def trained_nets(epsilon: float) -> dict[int, tuple[Array, Array]]:
+    """One hidden layer of ReLU, all nets at once, by gradient descent with momentum.
+
+    By step: held-out probabilities, and the class said of each image learned from.
+    """
+    x, y, test = digit_nets()[:3]
     loss = CROSS_ENTROPY.smooth(epsilon) if epsilon else CROSS_ENTROPY
     rng = np.random.default_rng(0)
     first = rng.normal(size=(NETS, x.shape[2], HIDDEN)) * np.sqrt(2 / x.shape[2])
@@ -66,8 +73,16 @@ def trained_nets(epsilon: float) -> dict[int, Array]:
         speed = [np.float32(0.9) * v + g for v, g in zip(speed, slopes, strict=True)]
         params = [p - np.float32(RATE) * v for p, v in zip(params, speed, strict=True)]
         if step in STOPS:
-            found[step] = softmax(with_one(np.maximum(test @ params[0], 0)) @ params[1], axis=-1)
+            here, there = (with_one(np.maximum(rows @ params[0], 0)) @ params[1] for rows in (x, test))
+            found[step] = softmax(there, axis=-1), here.argmax(axis=-1)
     return found
+
+
+def repeated(epsilon: float, step: int) -> Array:
+    """Of each net with wrong labels: the share of them that it repeats on the images it has learned from."""
+    _, labels, _, _, wrong = (part[NETS:] for part in digit_nets())
+    said = trained_nets(epsilon)[step][1][NETS:]
+    return np.array([np.mean(s[w] == y[w]) for s, y, w in zip(said, labels, wrong, strict=True)])
 
 
 def calibration_error(probability: Array, truth: Array, bins: int = 10) -> float:

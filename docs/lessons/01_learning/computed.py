@@ -52,6 +52,7 @@ def by_hand() -> dict[str, Any]:
         "hand_loss": before,
         "hand_slope": slope,
         "hand_moved": moved,
+        "hand_edge": 2 / float(SQUARED.hvp(y, output, x) @ x),
         "hand_after": SQUARED.value(y, moved * x),
     }
 

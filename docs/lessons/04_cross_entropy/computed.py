@@ -112,6 +112,7 @@ def distributions(say: Say) -> dict[str, Any]:
     return {
         "truth": TRUTH[0].tolist(),
         "entropy": entropy,
+        "perplexity": float(np.exp(entropy)),
         "entropy_bits": entropy / float(np.log(2)),
         "cross_uniform": rows[0][2],
         "cross_swapped": rows[1][2],

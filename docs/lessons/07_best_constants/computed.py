@@ -183,6 +183,16 @@ def by_hand() -> dict[str, Any]:
     }
 
 
+def goes_to(loss: ls.Loss, y: Array) -> float:
+    """The best constant, or where the loss falls to if there is none."""
+    try:
+        return float(loss.best_constant(y))
+    except ls.LossmithError as none:
+        if none.code != "LM262":
+            raise
+        return float(none.least.place)  # type: ignore[attr-defined]
+
+
 @lru_cache
 def yes_or_no() -> dict[str, float]:
     """Late or not: the best constants of losses for yes or no, as raw predictions and as probabilities."""
@@ -193,7 +203,7 @@ def yes_or_no() -> dict[str, float]:
         "focal": named("focal", gamma=2.0),
         "plain": ls.parse("abs(y - p)", target="binary", link="sigmoid").using("numpy"),
     }
-    raw = {key: float(loss.best_constant(y)) for key, loss in losses.items()}
+    raw = {key: goes_to(loss, y) for key, loss in losses.items()}
     said = {key: float(loss.predict([raw[key]])[0]) for key, loss in losses.items()}
     share, rare = float(y.mean()), were_late(RARE)
     return {

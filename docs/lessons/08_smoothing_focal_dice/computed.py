@@ -7,10 +7,20 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from docs.lessons.measuring import descent, interval, shown
-from docs.lessons.small_nets import CLASSES, NETS, STOPS, TRAIN, WRONG, calibration_error, digit_nets, trained_nets
+from docs.lessons.measuring import average_precision, descent, interval, shown
+from docs.lessons.small_nets import (
+    CLASSES,
+    NETS,
+    STOPS,
+    TRAIN,
+    WRONG,
+    calibration_error,
+    digit_nets,
+    repeated,
+    trained_nets,
+)
+from docs.lessons.small_scenes import PICTURES, SIDE, overlap, scenes
 from sklearn.datasets import load_digits
-from sklearn.metrics import average_precision_score
 
 import lossmith as ls
 from lossmith.report.pages.chart import Chart, Line, Mark, Spot, Table
@@ -23,10 +33,10 @@ LOG_LOSS = ls.get("log_loss")
 DICE = ls.get("dice")
 
 EPSILON, EPSILONS = 0.1, (0.0, 0.1, 0.2, 0.4)
-GAMMA, GAMMAS, RARE, DIGIT, KEEP, SPLITS = 2.0, (0.0, 2.0, 5.0), 0.05, 8, 40, 6
+GAMMA, GAMMAS, RARE, DIGIT, KEEP, SPLITS = 2.0, (0.0, 2.0, 5.0), 0.05, 8, 40, 5
 """Focal: its exponents, the share of the worked case, the rare digit, how many of it are learned from, random splits."""
-SIDE, NOISE, PICTURES, SCENES = 24, 0.5, 32, 5
-"""Dice: side of a picture in pixels, standard deviation of the noise, pictures in each half, random draws."""
+SCENES, TOLD, REACHED = 5, (0.2, 0.3), 0.7
+"""Dice: random draws; between which probabilities told and true ink are compared; the overlap of a question."""
 
 
 # Label smoothing ------------------------------------------------------------------------------------------------------
@@ -46,9 +56,7 @@ def smoothing_by_hand(say: Say) -> dict[str, Any]:
     gap = float(np.log(target / other))
     gaps = np.linspace(-2, 12, 141)
     at_best = np.r_[gap, np.zeros(CLASSES - 1)][None]
-    lines = tuple(
-        Line(say(f"ε = {e}", f"ε = {e}"), tuple(gaps), tuple(by_gap(e, gaps) if e else plain(gaps))) for e in EPSILONS
-    )
+    lines = tuple(Line(f"ε = {e}", tuple(gaps), tuple(by_gap(e, gaps) if e else plain(gaps))) for e in EPSILONS)
     return {
         "classes": CLASSES,
         "epsilon": EPSILON,
@@ -81,7 +89,7 @@ def plain(gaps: Array) -> Array:
 def judged(epsilon: float, noisy: bool, step: int) -> dict[str, Array]:
     """Of each net: share right, what it says on average, and its calibration error, on rows with true labels."""
     truths, nets = digit_nets()[3], slice(NETS, None) if noisy else slice(0, NETS)
-    pairs = list(zip(trained_nets(epsilon)[step][nets], truths[nets], strict=True))
+    pairs = list(zip(trained_nets(epsilon)[step][0][nets], truths[nets], strict=True))
     return {
         "right": np.array([np.mean(p.argmax(axis=1) == t) for p, t in pairs]),
         "told": np.array([p.max(axis=1).mean() for p, _ in pairs]),
@@ -103,11 +111,16 @@ def smoothing_measured() -> dict[tuple[bool, int, float], dict[str, Any]]:
     return found
 
 
+def by_heart(step: int) -> dict[str, float]:
+    """The share of the wrong labels that a net repeats, by smoothing."""
+    return {str(e): float(repeated(e, step).mean()) for e in EPSILONS}
+
+
 def smoothing_on_data(say: Say) -> dict[str, Any]:
     """The table and the picture of label smoothing on the digits."""
     cases, last = smoothing_measured(), max(STOPS)
     rows = [
-        (say("40 % wrong", "40 % 틀림") if noisy else say("all right", "모두 맞음"), step, epsilon,
+        (say("40 % wrong", "40% 틀림") if noisy else say("all right", "모두 맞음"), step, epsilon,
          shown(c["right"]), shown(c["told"]), shown(c["apart"]))
         for (noisy, step, epsilon), c in cases.items()
         if noisy or step == last
@@ -128,6 +141,7 @@ def smoothing_on_data(say: Say) -> dict[str, Any]:
         "wrong": WRONG,
         "early": min(STOPS),
         "late": last,
+        "by_heart": {"early": by_heart(min(STOPS)), "late": by_heart(last)},
         "noisy_late": {str(e): cases[True, last, e] for e in EPSILONS},
         "noisy_early": {str(e): cases[True, min(STOPS), e] for e in EPSILONS},
         "clean_late": {str(e): cases[False, last, e] for e in EPSILONS},
@@ -137,9 +151,9 @@ def smoothing_on_data(say: Say) -> dict[str, Any]:
             tuple(rows),
         ),
         "smoothing_picture": Chart(
-            say("Digits, 40 % of the labels wrong: judged by true labels", "숫자 그림, 라벨 40 %가 틀림: 올바른 라벨로 평가"),
+            say("Digits, 40 % of the labels wrong: judged by true labels", "숫자 그림, 라벨 40%가 틀림: 올바른 라벨로 평가"),
             "ε",
-            say("share of held-out images", "학습에 쓰지 않은 그림 중 비율"),
+            say("share of held-out images", "학습에 쓰지 않은 그림에서의 비율"),
             lines,
         ),
     }  # fmt: skip
@@ -216,14 +230,15 @@ def rare_split(seed: int) -> tuple[Array, Array, Array, Array]:
 def focal_measured() -> dict[float, dict[str, Any]]:
     """Intervals over splits for each exponent: ranking, share told, log loss; and differences to gamma 0."""
     each: dict[float, list[tuple[float, ...]]] = {gamma: [] for gamma in GAMMAS}
+    starts = {gamma: float(focal_of(gamma).best_constant(rare_split(0)[1])) for gamma in GAMMAS}  # y is the same in all
     for seed in range(SPLITS):
         x, y, test, truth = rare_split(seed)
         for gamma in GAMMAS:
             loss = focal_of(gamma)
-            weights, constant = descent(loss, x, y, float(loss.best_constant(y)), 150, 1.5)
+            weights, constant = descent(loss, x, y, starts[gamma], 150, 1.5)
             raw = test @ weights + constant
             row = (
-                average_precision_score(truth, raw),
+                average_precision(truth, raw),
                 loss.predict(raw).mean(),
                 LOG_LOSS.value(truth, raw),
                 truth.mean(),
@@ -265,7 +280,7 @@ def focal_on_data(say: Say) -> dict[str, Any]:
         "splits": SPLITS,
         "true_share": found[0.0]["true"],
         "focal": found[GAMMA],
-        "focal_none": found[0.0],
+        "focal_gain": shown(found[GAMMA]["gain"]),
         "inflation": found[GAMMA]["told"]["mean"] / found[GAMMA]["true"],
         "focal_table": Table(header, rows),
     }
@@ -287,47 +302,36 @@ def dice_by_hand() -> dict[str, Any]:
     }
 
 
-@lru_cache
-def scenes(seed: int) -> tuple[Array, Array, Array, Array]:
-    """Pictures with one digit somewhere in noise: the 5 x 5 pixels around each pixel, and whether it is ink."""
-    digits = load_digits().images / 16
-    rng = np.random.default_rng(seed)
-    pictures = rng.normal(size=(2 * PICTURES, SIDE, SIDE)) * NOISE
-    ink = np.zeros(pictures.shape)
-    for picture, mask in zip(pictures, ink, strict=True):
-        digit, (row, column) = digits[rng.integers(len(digits))], rng.integers(0, SIDE - 7, 2)
-        picture[row : row + 8, column : column + 8] += digit
-        mask[row : row + 8, column : column + 8] = digit >= 0.5
-    padded = np.pad(pictures, ((0, 0), (2, 2), (2, 2)))
-    around = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(1, 2)).reshape(-1, 25)
-    half = PICTURES * SIDE**2
-    return around[:half], ink.ravel()[:half], around[half:], ink.ravel()[half:]
-
-
-def overlap(found: Array, y: Array) -> float:
-    """The dice coefficient of a mask: twice what both have, divided by what each has."""
-    return float(2 * (found * y).sum() / (found.sum() + y.sum()))
-
-
 THRESHOLDS = tuple(np.linspace(0.02, 0.98, 49).round(2).tolist())
 SEGMENTING = {"cross entropy": (LOG_LOSS, 1.0), "dice": (DICE, 3.0), "half": (0.5 * LOG_LOSS + 0.5 * DICE, 1.5)}
 
 
 @lru_cache
 def dice_measured() -> dict[str, dict[str, Any]]:
-    """For each loss: dice at 1/2, the threshold that is best on the rows learned from, dice at it, log loss, the curve."""
+    """For each loss, the intervals of what `segmented` measures on each draw."""
     each: dict[str, list[Any]] = {name: [] for name in SEGMENTING}
     for seed in range(SCENES):
         x, y, test, truth = scenes(seed)
+        start = float(np.log(y.mean() / (1 - y.mean())))
         for name, (loss, rate) in SEGMENTING.items():
-            weights, constant = descent(loss, x, y, float(LOG_LOSS.best_constant(y)), 100, rate)
-            learned, raw = LOG_LOSS.predict(x @ weights + constant), test @ weights + constant
-            best = max(THRESHOLDS, key=lambda t: overlap(learned >= t, y))
-            curve = [overlap(LOG_LOSS.predict(raw) >= t, truth) for t in THRESHOLDS]
-            at = overlap(LOG_LOSS.predict(raw) >= best, truth)
-            each[name].append((curve[24], best, at, LOG_LOSS.value(truth, raw), float(truth.mean()), curve))
+            weights, constant = descent(loss, x, y, start, 100, rate)
+            each[name].append(segmented(LOG_LOSS.predict(x @ weights + constant), y, test @ weights + constant, truth))
     usual = each["cross entropy"]
     return {name: dice_row(rows, usual) for name, rows in each.items()}
+
+
+def segmented(learned: Array, y: Array, raw: Array, truth: Array) -> tuple[Any, ...]:
+    """Dice at 1/2; the threshold that is best on the rows learned from, and dice at it; log loss; share of ink; the curve;
+    what half of the overlap as threshold costs; ink told and true where about a quarter is told."""
+    said, overlaps = LOG_LOSS.predict(raw), {t: overlap(learned >= t, y) for t in THRESHOLDS}
+    best = max(overlaps, key=lambda t: overlaps[t])
+    at = overlap(said >= best, truth)
+    by_rule = overlap(said >= overlaps[best] / 2, truth)
+    near = (said >= TOLD[0]) & (said < TOLD[1])
+    return (
+        overlap(said >= 0.5, truth), best, at, LOG_LOSS.value(truth, raw), float(truth.mean()),
+        [overlap(said >= t, truth) for t in THRESHOLDS], at - by_rule, float(said[near].mean()), float(truth[near].mean()),
+    )  # fmt: skip
 
 
 def dice_row(rows: list[Any], usual: list[Any]) -> dict[str, Any]:
@@ -337,6 +341,7 @@ def dice_row(rows: list[Any], usual: list[Any]) -> dict[str, Any]:
     found["gain_half"] = interval([a[0] - b[0] for a, b in zip(rows, usual, strict=True)])
     found["gain_best"] = interval([a[2] - b[2] for a, b in zip(rows, usual, strict=True)])
     found["curve"] = tuple(np.mean([row[5] for row in rows], axis=0).tolist())
+    found |= {name: interval([row[k] for row in rows]) for k, name in ((6, "rule_costs"), (7, "told"), (8, "ink"))}
     return found
 
 
@@ -349,8 +354,8 @@ def dice_on_data(say: Say) -> dict[str, Any]:
         (names[k], shown(r["half"]), shown(r["threshold"], 2), shown(r["best"]), shown(r["log_loss"]))
         for k, r in found.items()
     )
-    header = (say("trained with", "학습한 손실"), say("dice coefficient at 0.5", "문턱 0.5에서 다이스 계수"),
-              say("best threshold", "가장 좋은 문턱값"), say("dice coefficient there", "그 문턱에서 다이스 계수"),
+    header = (say("trained with", "학습한 손실"), say("dice coefficient at 0.5", "문턱값 0.5에서 다이스 계수"),
+              say("best threshold", "가장 좋은 문턱값"), say("dice coefficient there", "그 문턱값에서 다이스 계수"),
               say("log loss", "로그 손실"))  # fmt: skip
     return {
         "ink_share": found["dice"]["share"]["mean"],
@@ -360,6 +365,13 @@ def dice_on_data(say: Say) -> dict[str, Any]:
         "segment": found,
         "segment_usual": found["cross entropy"],
         "half_of_best": found["cross entropy"]["best"]["mean"] / 2,
+        "told_from": TOLD[0],
+        "told_to": TOLD[1],
+        "usual_text": {k: shown(found["cross entropy"][k], 2) for k in ("threshold", "ink")},
+        "rule_costs": shown(found["cross entropy"]["rule_costs"]),
+        "dice_gain": {k: shown(found["dice"][k]) for k in ("gain_half", "gain_best")},
+        "reached": REACHED,
+        "reached_half": REACHED / 2,
         "dice_table": Table(header, rows),
         "dice_picture": Chart(
             say("Held-out pictures: overlap by threshold", "학습에 쓰지 않은 그림: 문턱값에 따른 겹침"),

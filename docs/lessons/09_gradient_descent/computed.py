@@ -21,9 +21,11 @@ SQUARED, LOG_LOSS = ls.get("squared_error"), ls.get("log_loss")
 HAND_X, HAND_Y, HAND_RATE = (1.0, 2.0), (2.0, 4.0), 0.1
 """Two rows and a rate, for the worked case: the model is w * x."""
 FEATURES, STEPS, SHARES = (2, 8), 60, (0.01, 0.5, 0.95, 1.05, 1.3)
-"""Body mass index and blood fats (s5) of the diabetes set; steps; learning rates as shares of the edge 2 / L."""
+"""Body mass index and blood fats (s5) of the diabetes set; steps; learning rates as shares of the edge 2 / λ."""
 LONG, BEYOND = 400, 1e60
 """The steps of a long run, and the loss at which it is given up."""
+FIRST_RATE, TRIAL = 0.001, 10
+"""Where doubling of the rate begins, and the steps of each trial."""
 HALVINGS = (0.4, 0.2, 0.1)
 """Step lengths at which the errors of Taylor's predictions are compared."""
 
@@ -66,7 +68,7 @@ def by_hand() -> dict[str, Any]:
 
 def hand_table(say: Say, rows: tuple[tuple[float, ...], ...]) -> Table:
     """Three steps of the worked case under five rates."""
-    header = (say("learning rate", "학습률"), say("factor 1 − ηL", "배율 1 − ηL"), say("w after 1", "1걸음 뒤 w"),
+    header = (say("learning rate", "학습률"), say("factor 1 − ηλ", "배율 1 − ηλ"), say("w after 1", "1걸음 뒤 w"),
               say("after 2", "2걸음"), say("after 3", "3걸음"), say("loss after 3", "3걸음 뒤 손실"))  # fmt: skip
     return Table(header, tuple(tuple(round(v, 10) + 0.0 for v in row) for row in rows))
 
@@ -95,7 +97,7 @@ def eigenvalues() -> tuple[float, ...]:
 
 
 def edge() -> float:
-    """2 / L: the largest rate at which no direction grows."""
+    """2 / λ, with the largest curvature λ: the largest rate at which no direction grows."""
     return 2 / max(eigenvalues())
 
 
@@ -128,6 +130,15 @@ def steps_to(share: float) -> int | None:
     return int(done[0]) if len(done) else None
 
 
+def by_doubling() -> dict[str, Any]:
+    """A rate found without the curvature: doubled until a run of TRIAL steps ends above a loss that it had before; then half."""
+    rate = FIRST_RATE
+    while (np.diff(path(rate / edge(), TRIAL)[1]) <= 0).all():
+        rate *= 2
+    return {"first_rate": FIRST_RATE, "trial": TRIAL, "risen_rate": rate, "found_rate": rate / 2,
+            "found_share": rate / 2 / edge(), "found_steps": steps_to(rate / 2 / edge())}  # fmt: skip
+
+
 def predictions(say: Say) -> dict[str, Any]:
     """What both orders of Taylor promised on the patients, beside what happened."""
     found = explained()
@@ -156,15 +167,18 @@ def fates(say: Say) -> dict[str, Any]:
     """What becomes of five learning rates."""
     least, past = lowest()[1], path(1.05, LONG)[1]
     rows = tuple(
-        (f"{share:g} · 2/L", share * edge(), float(path(share)[1][10]), float(path(share)[1][-1]),
+        (f"{share:g} · 2/λ", share * edge(), float(path(share)[1][10]), float(path(share)[1][-1]),
          str(steps_to(share) or say("never", "도달 못 함")))
         for share in SHARES
     )  # fmt: skip
     header = (say("learning rate", "학습률"), "η", say("loss after 10", "10걸음 뒤 손실"),
               say(f"loss after {STEPS}", f"{STEPS}걸음 뒤 손실"),
-              say("steps for 99 % of the way", "99 % 내려가는 데 든 걸음"))  # fmt: skip
+              say("steps for 99 % of the way", "99% 내려가는 데 든 걸음"))  # fmt: skip
     return {
         "steps": STEPS,
+        "long_steps": LONG,
+        "shares": list(SHARES),
+        **by_doubling(),
         "steps_slow": steps_to(SHARES[0]),
         "steps_good": steps_to(0.5),
         "steps_near": steps_to(0.95),
@@ -179,7 +193,7 @@ def fates(say: Say) -> dict[str, Any]:
             say("step", "걸음"),
             say("loss above the lowest point", "최솟값을 넘는 손실"),
             tuple(
-                Line(f"{share:g} · 2/L", tuple(range(STEPS + 1)), tuple((path(share)[1] - least).tolist()))
+                Line(f"{share:g} · 2/λ", tuple(range(STEPS + 1)), tuple((path(share)[1] - least).tolist()))
                 for share in SHARES
             ),
             y_log=True,

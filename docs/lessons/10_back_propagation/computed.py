@@ -59,7 +59,7 @@ def one_pass() -> dict[str, Any]:
         "x": ROW.tolist(), "y": ANSWER, "w1": W1.tolist(), "b1": B1.tolist(), "w2": W2.tolist(), "b2": B2,
         "z1": z1.tolist(), "a1": a1.tolist(), "z2": z2, "p": p, "loss": LOG_LOSS.value([ANSWER], [z2]),
         "by_z2": by_z2, "by_w2": by_w2.tolist(), "by_a1": by_a1.tolist(), "slope": slope.tolist(),
-        "by_z1": by_z1.tolist(), "by_w1": by_w1.tolist(), "count": len(exact),
+        "by_z1": by_z1.tolist(), "by_w1": by_w1.tolist(), "count": len(exact), "step": STEP,
         "difference_error": float(np.abs(exact - rough).max()),
         "exact": exact, "rough": rough,
     }  # fmt: skip
@@ -108,6 +108,8 @@ def costs(say: Say) -> dict[str, Any]:
         "cost_weights": large[1],
         "cost_forward": large[2],
         "cost_differences": large[3],
+        "cost_forward_mode": large[4],
+        "ratio_forward_mode": large[4] / large[2],
         "cost_reverse": large[5],
         "ratio_reverse": large[6],
         "ratio_differences": large[3] / large[2],
@@ -129,15 +131,13 @@ def costs(say: Say) -> dict[str, Any]:
 @lru_cache
 def by_lines() -> dict[str, Any]:
     """Every way in which a straight line can part the four points: how many, and how many points of XOR it gets right."""
-    found = {
-        tuple((X @ np.array(w) + b > 0).astype(int))
-        for w in product((-1.0, 0.0, 1.0), repeat=2)
-        for b in (-1.5, -0.5, 0.5, 1.5)
-    }
+    lines = tuple(product(product((-1.0, 0.0, 1.0), repeat=2), (-1.5, -0.5, 0.5, 1.5)))
+    found = {tuple((X @ np.array(w) + b > 0).astype(int)) for w, b in lines}
     right = [int(sum(a == b for a, b in zip(labels, XOR, strict=True))) for labels in found]
     ones = np.c_[X, np.ones(4)]
     best = np.linalg.lstsq(ones, XOR, rcond=None)[0]
     return {
+        "lines_tried": len(lines),
         "partings": len(found),
         "labellings": 2**4,
         "xor_among_them": tuple(XOR.astype(int)) in found,
@@ -218,19 +218,20 @@ def hidden_space(say: Say) -> dict[str, Any]:
 def starts(say: Say) -> dict[str, Any]:
     """How many random starts solve XOR, by hidden units; and what layers without a bend do."""
     found = {units: trained(units) for units in UNITS}
-    straight = trained(8, bend=False)
+    straight = trained(UNITS[-1], bend=False)
     shares = {units: int(run["solved"].sum()) for units, run in found.items()}
     return {
         "seeds": SEEDS,
         "train_steps": STEPS,
         "rate": RATE,
         "solved": {str(units): count for units, count in shares.items()},
+        "straight_units": UNITS[-1],
         "straight_solved": int(straight["solved"].sum()),
         "straight_loss": float(straight["losses"][-1].min()),
         "start_picture": Bars(
             say("Random starts that solve XOR", "XOR를 푼 초깃값의 수"),
             say(f"of {SEEDS}", f"{SEEDS}개 중"),
-            (*(str(u) for u in UNITS), say("8, no bend", "8, 선형")),
+            (*(str(u) for u in UNITS), say(f"{UNITS[-1]}, no bend", f"{UNITS[-1]}, 선형")),
             ((say("solved", "푼 수"), (*map(float, shares.values()), float(straight["solved"].sum()))),),
         ),
     }

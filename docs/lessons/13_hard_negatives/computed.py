@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from docs.lessons.measuring import interval, shown
+from docs.lessons.measuring import average_precision, interval, shown
 from sklearn.datasets import load_digits
-from sklearn.metrics import average_precision_score
 
 import lossmith as ls
 from lossmith.report.pages.chart import Bars, Chart, Line, Table
@@ -18,9 +17,9 @@ Say = Callable[[str, str], str]
 Array = Any
 
 LOG_LOSS = ls.get("log_loss")
-RATIO, TOP = 3, 0.1
-"""Negatives kept for each positive; the share of all rows that top= keeps."""
-DIGIT, POSITIVES, OTHERS, EMPTY, MISSED = 3, 60, 240, 3000, 0.3
+RATIO, OTHER_RATIOS, TOP = 3, (1,), 0.1
+"""Negatives kept for each positive, others that are tried; the share of all rows that top= keeps."""
+DIGIT, POSITIVES, OTHERS, EMPTY, MISSED = 3, 60, 240, 2100, 0.3
 """The digit that is looked for; windows with it, with another digit, with nothing; share of its labels that are missed."""
 SEEDS, RATE, STOPS = 5, 1.0, (10, 20, 40, 80, 160)
 """Random draws, learning rate, and the steps at which held-out rows are judged."""
@@ -30,7 +29,7 @@ LOSSES = {
     "top": LOG_LOSS.select(top=TOP),
     "focal": LOG_LOSS.modulate(2.0),
 }
-TRIM, FASTER, SLOWER = 0.05, 14.0, 0.3
+TRIM, FASTER, SLOWER = 0.05, float(round((POSITIVES + OTHERS + EMPTY) / (POSITIVES * (1 + RATIO)))), 0.3
 """The share of hardest rows that is left out in place of mined; other learning rates, for mining divides by fewer rows."""
 HAND_Y, HAND_P = (1, 1, 0, 0, 0, 0, 0, 0), (0.6, 0.3, 0.7, 0.4, 0.1, 0.1, 0.05, 0.02)
 """The worked case: two positives, six negatives, what the model says of each."""
@@ -41,7 +40,7 @@ def names(say: Say) -> dict[str, str]:
     return {
         "plain": say("log loss, all rows", "로그 손실(모든 행)"),
         "negatives": say(f"{RATIO} hardest negatives per positive", f"양성 하나에 가장 어려운 음성 {RATIO}개"),
-        "top": say(f"hardest {100 * TOP:g} % of all rows", f"전체에서 가장 어려운 {100 * TOP:g} %"),
+        "top": say(f"hardest {100 * TOP:g} % of all rows", f"전체에서 가장 어려운 {100 * TOP:g}%"),
         "focal": say("focal loss, gamma 2", "초점 손실, 감마 2"),
     }
 
@@ -94,25 +93,30 @@ def windows(seed: int) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, 
     return halves[0], halves[1]
 
 
+@lru_cache
 def chosen(name: str) -> Any:
-    """A loss of the table, or the one that leaves the hardest rows out."""
-    return LOG_LOSS.select(trim=TRIM) if name == "trim" else LOSSES[name]
+    """A loss of the table, or the one that leaves the hardest rows out, or that with another number of negatives."""
+    if name == "trim":
+        return LOG_LOSS.select(trim=TRIM)
+    return LOSSES[name] if name in LOSSES else LOG_LOSS.select(negatives=int(name))
 
 
 @lru_cache
-def run(name: str, seed: int, missed: bool, rate: float = RATE) -> tuple[list[float], float, Array]:
+def run(
+    name: str, seed: int, missed: bool, rate: float = RATE, most: int = STOPS[-1], start: float = 0.0
+) -> tuple[list[float], float, Array]:
     """Average precision at each stop; the share said at the end; the raw predictions of the rows learned from."""
     (x, y, _), (test, truth, _) = windows(seed)
     if missed:
         y = np.where(np.random.default_rng(seed).random(len(y)) < MISSED, 0.0, y)
-    loss, weights, constant, pace, drift = chosen(name), np.zeros(64), 0.0, np.zeros(64), 0.0
+    loss, weights, constant, pace, drift = chosen(name), np.zeros(64), start, np.zeros(64), 0.0
     precision = []
-    for step in range(1, max(STOPS) + 1):
+    for step in range(1, most + 1):
         pull = loss.gradient(y, x @ weights + constant)
         pace, drift = 0.9 * pace + x.T @ pull, 0.9 * drift + float(pull.sum())
         weights, constant = weights - rate * pace, constant - rate * drift
         if step in STOPS:
-            precision.append(float(average_precision_score(truth, test @ weights + constant)))
+            precision.append(average_precision(truth, test @ weights + constant))
     said = loss.predict(test @ weights + constant)
     return precision, float(said.mean()), x @ weights + constant
 
@@ -149,11 +153,37 @@ def otherwise() -> dict[str, Any]:
     """With missed labels: the hardest rows left out, and both losses at other learning rates, against the plain loss."""
     usual = np.array([run("plain", s, True)[0][-1] for s in range(SEEDS)])
     ends = {
-        "trim": np.array([run("trim", s, True)[0][-1] for s in range(SEEDS)]),
+        "trim": np.array([run("trim", s, True, RATE, STOPS[2])[0][-1] for s in range(SEEDS)]),
         "faster": np.array([run("plain", s, True, FASTER)[0][-1] for s in range(SEEDS)]) - usual,
         "slower": np.array([run("negatives", s, True, SLOWER)[0][-1] for s in range(SEEDS)]) - usual,
     }
-    return {"trim_share": TRIM, "fast": FASTER, "slow": SLOWER, **{name: interval(end) for name, end in ends.items()}}
+    share = POSITIVES / (POSITIVES + OTHERS + EMPTY)
+    starts = {
+        "fair": (RATE, float(np.log(share / (1 - share)))),
+        "fair_fast": (FASTER, float(np.log(share / (1 - share)))),
+    }
+    early = {
+        key: interval([run("plain", s, False, rate, STOPS[0], start)[0][-1] for s in range(SEEDS)])
+        for key, (rate, start) in starts.items()
+    }
+    ratios = {
+        str(k): interval([run(str(k), s, False, RATE, STOPS[2])[0][-1] for s in range(SEEDS)]) for k in OTHER_RATIOS
+    }
+    return {
+        "trim_share": TRIM, "trim_steps": STOPS[2], "fast": FASTER, "slow": SLOWER,
+        "early": {key: shown(found) for key, found in early.items()},
+        "early_mined": shown(interval([run("negatives", s, False)[0][0] for s in range(SEEDS)])),
+        "early_lead": float(np.mean([run("negatives", s, False)[0][0] for s in range(SEEDS)])) - early["fair_fast"]["mean"],
+        "other_ratios": list(OTHER_RATIOS), "by_ratio": {k: shown(found) for k, found in ratios.items()},
+        **{name: interval(end) for name, end in ends.items()},
+        **{f"{name}_text": shown(interval(end)) for name, end in ends.items()},
+    }  # fmt: skip
+
+
+def mined_text() -> dict[str, dict[str, str]]:
+    """The intervals of the table as texts, by what is measured and by loss."""
+    cases = ("right_early", "right", "right_gain", "missed_gain")
+    return {case: {k: shown(row[case]) for k, row in measured().items()} for case in cases}
 
 
 def on_data(say: Say) -> dict[str, Any]:
@@ -168,8 +198,10 @@ def on_data(say: Say) -> dict[str, Any]:
               say(f"after {STOPS[-1]} steps", f"{STOPS[-1]}걸음 뒤"), say("gain", "이득"),
               say("with missed labels", "라벨이 빠졌을 때"), say("gain", "이득"))  # fmt: skip
     kinds = (say("the digit", "찾는 숫자"), say("other digits", "다른 숫자"), say("nothing", "빈 창"))
-    share = f"{100 * MISSED:g} %"
-    wrong = say(f"{share} of the positives labelled as negatives", f"양성의 {share}에 음성 라벨이 붙었을 때")
+    wrong = say(
+        f"{100 * MISSED:g} % of the positives labelled as negatives",
+        f"양성의 {100 * MISSED:g}%에 음성 라벨이 붙었을 때",
+    )
     early = ("plain", "negatives", "top", "focal")
     return {
         "digit": DIGIT,
@@ -179,8 +211,12 @@ def on_data(say: Say) -> dict[str, Any]:
         "missed_share": MISSED,
         "seeds": SEEDS,
         "stops": list(STOPS),
+        "empty_share": EMPTY / (POSITIVES + OTHERS + EMPTY),
         "true_share": POSITIVES / (POSITIVES + OTHERS + EMPTY),
         "mined": found,
+        "mined_text": mined_text(),
+        "missed_loss": shown({**found["negatives"]["missed_gain"], "mean": -found["negatives"]["missed_gain"]["mean"]}),
+        "middle": STOPS[2],
         "result_table": Table(header, rows),
         "pull_picture": Bars(
             say("Whose gradient is it, at one and the same model?", "같은 모델에서, 누구의 기울기일까요?"),

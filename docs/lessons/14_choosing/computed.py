@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from docs.lessons.measuring import interval
+from docs.lessons.measuring import interval, shown
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.model_selection import StratifiedKFold
 
@@ -21,6 +21,8 @@ Array = Any
 
 FLIGHTS = Path(__file__).parents[3] / "examples" / "flights.parquet"
 FLIGHT_ROWS = 5000
+UNDER, OVER = 5, 1
+"""What a unit too low and a unit too high cost."""
 MISSED, ALARM, FOLDS, PENALTY = 20, 1, 5, 0.01
 """What a missed tumour and a false alarm cost; folds of the cross validation; penalty of the linear model."""
 LOG_LOSS = ls.get("log_loss")
@@ -62,7 +64,7 @@ def by_task(say: Say) -> dict[str, Any]:
         for estimate in [(estimate_en, estimate_ko)]
     )  # fmt: skip
     header = (say("the target", "목표값"), say("begin with", "처음 쓸 손실"), say("it estimates", "추정하는 것"),
-              say("sample", "표본"), say("best constant", "가장 좋은 상수"))  # fmt: skip
+              say("sample", "표본"), say("best constant", "최적 상수"))  # fmt: skip
     return {
         "task_table": Table(header, rows),
         "sample": [int(v) for v in SAMPLE],
@@ -95,13 +97,23 @@ def seen(profile: Any, what: str) -> float | str:
     return next((float(e.value) for e in profile.evidence if e.what == what), "")
 
 
+KINDS = {
+    "positive": ("positive", "양수"),
+    "real": ("real", "실수"),
+    "count": ("count", "개수"),
+    "nonnegative": ("nonnegative", "0 이상"),
+    "binary": ("binary", "이진"),
+}
+"""The kinds of target that occur here, in both languages."""
+
+
 def by_data(say: Say) -> dict[str, Any]:
     """The traits that decide, on four real targets, and what each speaks for."""
     names = {
-        "diabetes": (say("diabetes: progression", "당뇨: 병의 진행"), say("short tails, a little skew: squared error is safe",
+        "diabetes": (say("diabetes: progression", "당뇨병: 병의 진행"), say("short tails, a little skew: squared error is safe",
                      "꼬리가 짧고 조금 치우침: 제곱 오차로 충분")),
         "delay": (say("flights: arrival delay", "항공: 도착 지연"), say("heavy tails and skew: mean and median part; which one?",
-                  "꼬리가 두꺼움: 평균과 중앙값이 다르니 무엇을 원하는지 정할 것")),
+                  "꼬리가 두껍고 치우침: 평균과 중앙값이 다르니 무엇을 원하는지 정할 것")),
         "late": (say("flights: minutes late, else 0", "항공: 늦은 시간(아니면 0)"),
                  say("many zeros, spread far beyond chance: Tweedie or Poisson for the mean",
                      "0이 많고 퍼짐이 우연을 훨씬 넘음: 평균에는 트위디나 푸아송")),
@@ -110,7 +122,7 @@ def by_data(say: Say) -> dict[str, Any]:
     }  # fmt: skip
     found = profiles()
     rows = tuple(
-        (name, found[k].kind, seen(found[k], "skew"), seen(found[k], "tail weight"),
+        (name, KINDS[found[k].kind][say("en", "ko") == "ko"], seen(found[k], "skew"), seen(found[k], "tail weight"),
          float(found[k].zeros) if found[k].kind != "binary" else "", seen(found[k], "imbalance"), words)
         for k, (name, words) in names.items()
     )  # fmt: skip
@@ -123,6 +135,7 @@ def by_data(say: Say) -> dict[str, Any]:
         "delay_mean": float(delays.mean()),
         "delay_median": float(np.median(delays)),
         "delay_tails": seen(found["delay"], "tail weight"),
+        "delay_skew": seen(found["delay"], "skew"),
         "diabetes_tails": seen(found["diabetes"], "tail weight"),
         "late_zeros": float(found["late"].zeros),
         "late_dispersion": seen(found["late"], "dispersion"),
@@ -159,7 +172,8 @@ def by_cost(say: Say) -> dict[str, Any]:
     }
     names = {"half": say("log loss, threshold 0.5", "로그 손실, 문턱값 0.5"),
              "rule": say("log loss, threshold from the costs", "로그 손실, 비용에서 얻은 문턱값"),
-             "weighted": say("log loss with weights 20 to 1, threshold 0.5", "가중치 20 대 1 로그 손실, 문턱값 0.5")}  # fmt: skip
+             "weighted": say(f"log loss with weights {MISSED} to {ALARM}, threshold 0.5",
+                             f"가중치 {MISSED} 대 {ALARM} 로그 손실, 문턱값 0.5")}  # fmt: skip
     mistakes = {k: (int((v == MISSED).sum()), int((v == ALARM).sum())) for k, v in each.items()}
     header = (
         say("decision", "결정"),
@@ -171,7 +185,9 @@ def by_cost(say: Say) -> dict[str, Any]:
         "missed": MISSED,
         "alarm": ALARM,
         "level": level,
-        "quantile_level": 5 / 6,
+        "under": UNDER,
+        "over": OVER,
+        "quantile_level": UNDER / (UNDER + OVER),
         "patients": len(y),
         "malignant": float(y.mean()),
         "cost_table": Table(header, tuple((names[k], *mistakes[k], float(each[k].mean())) for k in each)),
@@ -188,12 +204,30 @@ def by_cost(say: Say) -> dict[str, Any]:
     }
 
 
+NEAR_TO = 0.2
+"""Up to which probability told and true are compared."""
+
+
 def near_threshold(level: float) -> dict[str, Any]:
-    """Of the patients told a probability between the threshold and 0.2: how many, what they were told, what was true."""
+    """Of the patients told a probability between the threshold and NEAR_TO: how many, what they were told, what was true."""
     found = tumours()
-    here = (found["plain"] >= level) & (found["plain"] < 0.2)
+    here = (found["plain"] >= level) & (found["plain"] < NEAR_TO)
     told, true = float(found["plain"][here].mean()), float(found["truth"][here].mean())
-    return {"near_count": int(here.sum()), "near_told": told, "near_true": true}
+    ill = int(found["truth"][here].sum())
+    return {"near_count": int(here.sum()), "near_told": told, "near_true": true, "near_ill": ill,
+            "near_chance": at_most(ill, found["plain"][here]), "near_to": NEAR_TO}  # fmt: skip
+
+
+def at_most(count: int, probabilities: Array) -> float:
+    """The chance of so few events or fewer, where each happens with its own probability: the counts are added up one by one.
+
+    >>> at_most(1, np.array([0.5, 0.5]))
+    0.75
+    """
+    chances = np.ones(1)
+    for p in probabilities:
+        chances = np.convolve(chances, (1 - p, p))
+    return float(chances[: count + 1].sum())
 
 
 def by_threshold(say: Say, design: Any) -> Chart:
@@ -228,6 +262,11 @@ KOREAN = (
 )  # fmt: skip
 
 
+def mean_and_half(row: dict[str, Any], mean: str, half: str) -> dict[str, float]:
+    """Two columns of a row of a study, as an interval."""
+    return {"mean": row[mean], "half": row[half]}
+
+
 def one_study(say: Say) -> dict[str, Any]:
     """Its table."""
     rows, found = study().table().to_dicts(), []
@@ -236,9 +275,10 @@ def one_study(say: Say) -> dict[str, Any]:
         against = (
             ""
             if row["role"] == "default"
-            else f"{row['difference']:+.1f} ± {row['difference_margin']:.1f}".replace("-", "−")
+            else ("+" if row["difference"] >= 0 else "")
+            + shown(mean_and_half(row, "difference", "difference_margin"), 1)
         )
-        found.append((say(row["label"], korean), f"{row['mean']:.1f} ± {row['margin']:.1f}", against))
+        found.append((say(row["label"], korean), shown(mean_and_half(row, "mean", "margin"), 1), against))
     tried = [row for row in rows if row["role"] == "candidate"]
     usual = next(row for row in rows if row["role"] == "default")
     constant = next(row for row in rows if row["role"] == "constant")
@@ -252,6 +292,7 @@ def one_study(say: Say) -> dict[str, Any]:
         "study_usual": usual["mean"],
         "study_constant": constant["mean"],
         "study_gap": constant["mean"] - usual["mean"],
+        "study_gap_half": constant["difference_margin"],
         "study_least": {"gain": -least["difference"], "margin": least["difference_margin"]},
         "study_clear": sum(row["counts"] for row in tried),
     }
