@@ -27,6 +27,7 @@ from lossmith.adapt.lightgbm_steps import (
 from lossmith.adapt.lightgbm_table import Features, features
 from lossmith.adapt.lightgbm_train import Plan, boost, wants_best_leaves
 from lossmith.calculus.curvature import check_policy
+from lossmith.calculus.scan import NoBestConstantError
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Columns, Loss
 
@@ -220,16 +221,18 @@ class LightGBMAdapter:
         return lightgbm_model.stamp(self.loss.link, self.loss.target, columns)
 
     def _start(self, rows: Rows, init: float | ArrayLike | None) -> Floats:
-        asked = self.loss.best_constant(rows.y, rows.weight, columns=rows.columns) if init is None else init
+        try:
+            asked = self.loss.best_constant(rows.y, rows.weight, columns=rows.columns) if init is None else init
+        except NoBestConstantError as error:
+            raise AdapterError("LM408", f"{error.sentence} Give init=.") from error
         start = np.atleast_1d(np.asarray(asked, dtype=np.float64))
         if not isinstance(rows.y, Mapping) and rows.y.ndim == 2 and start.size == 1:
             start = np.repeat(start, rows.y.shape[1])
         if not np.isfinite(start).all():
             raise AdapterError(
                 "LM408",
-                f"{self.loss.name}: the best constant is {asked}, so that there is no constant to start from: either "
-                "the targets leave nothing to weigh against it (all the same, or a class that never occurs: number classes "
-                "0, 1, 2 ... without gaps), or the loss forgets rows that are far off (truncated, trimmed). Give init=.",
+                f"{self.loss.name}: the best constant is {asked}, so that there is no constant to start from: a class never "
+                "occurs (number classes 0, 1, 2 ... without gaps), or init= is not finite. Give init=.",
             )
         return start
 

@@ -20,6 +20,7 @@ from lossmith.adapt.linear_lines import lines_of, minimise_lines
 from lossmith.adapt.linear_newton import ENOUGH, Outcome, System, minimise, point_at
 from lossmith.adapt.linear_problem import Problem, as_mean, problem_of
 from lossmith.adapt.linear_products import times
+from lossmith.calculus.scan import NoBestConstantError
 from lossmith.errors import AdapterError
 from lossmith.loss.handle import Columns, Loss
 from lossmith.loss.known_facts import facts
@@ -199,18 +200,20 @@ def _constant(loss: Loss, rows: Rows, start: LinearFit | ArrayLike | None) -> Fl
     """A raw prediction that is the same for all rows, (outputs,)."""
     if isinstance(start, LinearFit):
         return start.intercept
-    asked = loss.best_constant(rows.y, rows.weight, columns=rows.columns) if start is None else start
+    try:
+        asked = loss.best_constant(rows.y, rows.weight, columns=rows.columns) if start is None else start
+    except NoBestConstantError as error:
+        if error.least is not None and error.least.why == "alike":
+            raise AdapterError("LM425", f"{error.sentence} There is nothing to learn from these rows.") from error
+        raise AdapterError("LM424", f"{error.sentence} Give start=.") from error
     found = np.atleast_1d(np.asarray(asked, dtype=np.float64))
     if not isinstance(rows.y, Mapping) and rows.y.ndim == 2 and found.size == 1:
         found = np.repeat(found, rows.y.shape[1])
-    if not np.isfinite(found).all() and loss.target == "real" and loss.link == "identity" and rows.y.ndim == 1:
-        found = np.array([np.median(rows.y)])  # such losses have several minima, and the search for the best one failed
     if not np.isfinite(found).all():
         raise AdapterError(
             "LM424",
-            f"{loss.name}: the best constant is {asked}, because the targets leave nothing to weigh against it (all the "
-            "same, or a class that never occurs). There is nothing to learn from these rows; number classes 0, 1, 2 "
-            "... without gaps, or give start=.",
+            f"{loss.name}: the best constant is {asked}, because a class never occurs, or start= is not finite. Number "
+            "classes 0, 1, 2 ... without gaps, or give a finite start=.",
         )
     return found
 

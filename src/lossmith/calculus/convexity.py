@@ -51,7 +51,16 @@ def strictly_convex(definition: Definition, parameters: Mapping[str, float] | No
     if seen.evidence == "refuted":
         return seen
     found = proved(definition, parameters)
-    return seen if found.evidence == "open" and seen.value else found
+    return seen if found.evidence == "open" and seen.value and not _hole(definition, parameters) else found
+
+
+def _hole(definition: Definition, parameters: Mapping[str, float] | None) -> str:
+    """A place where the loss has no number, in words; empty where there is none."""
+    from lossmith.calculus.properties.cases import studied
+    from lossmith.calculus.properties.holes import lost
+
+    study = studied(definition, parameters)
+    return "" if isinstance(study, str) else lost(study)
 
 
 def bends(body: Body) -> Fact[bool]:
@@ -109,6 +118,8 @@ def smooth(definition: Definition, parameters: Mapping[str, float] | None = None
     A kink across which the slopes agree (the two parts of Huber's loss) is none for this purpose.
     """
     found = kinks(resolved(definition))
+    if missing := _hole(definition, parameters):
+        return Fact(False, "refuted", 1, missing)
     if not found:
         return Fact(True, "proved", note="no kink in the formula")
     body = body_of(definition, parameters)

@@ -46,6 +46,7 @@ def best_constant(
     scan: Iterable[float] = (),
     bounds: tuple[float, float] = (-math.inf, math.inf),
     softmax: bool = False,
+    start_row: Floats | None = None,
 ) -> float | Floats:
     """The constant raw prediction of least weighted loss.
 
@@ -57,7 +58,7 @@ def best_constant(
     `convex`: false makes it look for every minimum between the neighbours of `scan` and return the deepest; without
     `scan`, between whole numbers up to 40 and powers of two up to 2**40 (give quantiles of the targets where there are
     several minima on their scale).
-    `start`: a guess that saves time, no more. `bounds`: the open domain of the raw prediction.
+    `start`: a guess that saves time, no more; `start_row` says in which valley of several numbers it looks. `bounds`: the open domain of the raw prediction.
     `softmax`: adding a number to all entries changes nothing; the answer is then the one whose softmax is its exp
     (log priors, for cross entropy), with `-inf` for a class that never occurs.
     Raises `ArgumentError` (LM260) if the gradient is NaN over the whole domain.
@@ -68,7 +69,7 @@ def best_constant(
     """
     with np.errstate(all="ignore"):
         if dimension > 1:
-            return _best_row(total, dimension, softmax)
+            return _best_row(total, np.zeros(dimension) if start_row is None else start_row, softmax)
         line = _Line(total)
         if convex:
             return _lowest(line, *_domain(line, bounds), start).at
@@ -252,13 +253,14 @@ def _or_infinite(value: float) -> float:
 # --- several numbers -----------------------------------------------------------------------------------------------
 
 
-def _best_row(total: Total, dimension: int, softmax: bool) -> Floats:
+def _best_row(total: Total, start: Floats, softmax: bool) -> Floats:
     """Heads one after the other until nothing moves; classes all at once; then a polish with the full hessian."""
+    dimension = start.size
     if not softmax:
-        return _polished(total, _swept(total, np.zeros(dimension)), np.ones(dimension, dtype=bool))
+        return _polished(total, _swept(total, start.copy()), np.ones(dimension, dtype=bool))
     present = np.array([_occurs(total, dimension, k) for k in range(dimension)])
     present |= not present.any()  # a loss that is flat wherever we look: all of them may be
-    row = np.where(present, 0.0, -1e3)  # exp(-1e3) is 0 in every format
+    row = np.where(present & np.isfinite(start), start, -1e3)  # exp(-1e3) is 0 in every format
     if present.sum() > POLISHED_SIZE:
         row[present] = _descended(total, row, present)
     elif present.sum() > 1:

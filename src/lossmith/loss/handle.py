@@ -24,7 +24,8 @@ from lossmith.loss import evaluate
 from lossmith.loss.designed import Designed
 from lossmith.loss.evaluate import Kernel, Request
 from lossmith.loss.explain import explain, facts_of
-from lossmith.loss.prediction import best_constant, fitted_to, predict
+from lossmith.loss.prediction import fitted_to, predict
+from lossmith.loss.start import best_constant
 from lossmith.loss.sums import Sums
 from lossmith.loss.text.stages import stages_said
 from lossmith.loss.thresholds import Scores, Thresholds, scores
@@ -312,14 +313,14 @@ class Loss(Designed):
     ) -> float | NDArray[np.float64]:
         """The constant raw prediction of least loss: where training should start.
 
-        A float, or an array over heads or classes.
+        A float, or an array over heads or classes (minus infinity for a class that never occurs); of an interval the middle.
+        Raises `NoBestConstantError` LM262 where none is best: the loss sinks towards one side, or no constant matters.
 
         >>> import lossmith as ls
         >>> ls.get("mae").best_constant([1.0, 2.0, 10.0])
         2.0
         """
-        convex = self.is_additive and self.is_strictly_convex
-        return best_constant(self._request(), y_true, sample_weight, columns, convex=convex)
+        return best_constant(self._request(), y_true, sample_weight, columns)
 
     def fit(self, y_true: Targets, sample_weight: Weights = None, *, columns: Columns = None) -> Loss:
         """Bind what depends on the training set: balanced class weights, effective numbers, class priors.

@@ -104,12 +104,31 @@ class KnownFacts:
         return tuple(PROPERTIES)
 
     @property
+    def holes(self) -> tuple[str, ...]:
+        """The places where the loss of a row is no number, each in words: poles, and ends of what it is defined for.
+
+        >>> import lossmith as ls
+        >>> ls.facts("mse").holes, ls.facts(ls.parse("1/(z - 1.5)**2 + (y - z)**2", target="real")).holes[0]
+        ((), 'the loss is no number at y=0, z=1.5: it grows without end on either side')
+        """
+        from lossmith.calculus.properties.cases import studied
+        from lossmith.calculus.properties.holes import holes, words
+
+        with np.errstate(all="ignore"):
+            study = studied(self.loss.definition, _set(self.loss))
+            if isinstance(study, str):
+                return ()
+            found = holes(study)
+        alike = {(hole.raw, hole.below, hole.above): hole for hole in reversed(found)}  # one for all its targets
+        return tuple(words(study, hole) for hole in reversed(alike.values()))
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The table: fact, answer, evidence; long evidence goes on below."""
         from lossmith.calculus.properties.table import PROPERTIES, answer_text, arises
 
         rows = [(PROPERTIES[name], fact) for name, fact in self]
-        said = [(row, fact, fact.text if arises(fact) else fact.note) for row, fact in rows]
+        said = [(row, fact, _why(fact) if arises(fact) else fact.note) for row, fact in rows]
         return tuple(line for row, fact, why in said for line in _line(row.title, answer_text(row, fact), why))
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,6 +153,11 @@ class KnownFacts:
         return "\n".join([f"facts of {self.loss.name}, each with its evidence", *self.lines])
 
     __repr__ = __str__
+
+
+def _why(fact: Fact[Any]) -> str:
+    """The evidence in words, with the note of what was seen at points."""
+    return f"sampled ({fact.points} points; {fact.note})" if fact.evidence == "sampled" and fact.note else fact.text
 
 
 def _line(title: str, answer: str, evidence: str) -> list[str]:

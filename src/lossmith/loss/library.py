@@ -123,28 +123,57 @@ def look_up(
 ) -> tuple[Loss, str]:
     """A loss by name, or from a formula or design, and a remark on what was taken for granted (else an empty text).
 
+    Words of a formula that are known by nothing but `parameters` are its parameters.
+
     >>> look_up("where(y > z, 5, 1) * abs(y - z)", {})[1]
     'The text names no loss, so the target is taken to be real; --target says another kind.'
+    >>> look_up("a * abs(y - z)", {"a": 2.0})[0].parameters
+    {'a': 2.0}
     """
-    said: dict[str, Any] = {"target": target, "link": link}
     if text.strip().isidentifier():
         loss = get(text.strip(), **parameters)
-        check_said(loss, {key: value for key, value in said.items() if value is not None})
+        check_said(loss, {key: value for key, value in (("target", target), ("link", link)) if value is not None})
         return loss, ""
+    loss, remark = look_up_unbound(text, parameters, target, link)
+    return loss.bind(**parameters), remark
+
+
+def look_up_unbound(
+    text: str, declared: Mapping[str, Any], target: str | None = None, link: str | None = None
+) -> tuple[Loss, str]:
+    """The same with the values that parameters have by themselves; `declared` says those of words that nothing else knows."""
+    if text.strip().isidentifier():
+        return look_up(text, {}, target, link)
+    said: dict[str, Any] = {"target": target, "link": link}
     reads_p = link is None and re.search(r"\bp\b", text) is not None
     if reads_p and target is not None:
         said["link"] = LINKS.get(target)
     if len(text) <= LONGEST_NAME:
         said["name"] = " ".join(text.split())
     try:
-        loss, remark = parse(text, **said), ""
+        return _declared(text, said, declared), ""
     except FormulaError as error:
         if error.code != "LM151":
             raise
         if reads_p:
             raise FormulaError("LM159", f'"{" ".join(text.split())}" {NO_LINK}') from None
-        loss, remark = parse(text, **said | {"target": "real"}), REAL
-    return loss.bind(**parameters), remark
+        return _declared(text, said | {"target": "real"}, declared), REAL
+
+
+UNKNOWN_WORD: Final = "LM137"
+
+
+def _declared(text: str, said: dict[str, Any], declared: Mapping[str, Any]) -> Loss:
+    """The loss of a text; if it has an unknown word, with those words as parameters that are declared."""
+    try:
+        return parse(text, **said)
+    except FormulaError as error:
+        words = {
+            name: value for name, value in declared.items() if re.search(rf"\b{re.escape(name)}\b(?!\s*=[^=])", text)
+        }
+        if error.code != UNKNOWN_WORD or not words:
+            raise
+        return parse(text, **said, parameters=words)
 
 
 REAL: Final = "The text names no loss, so the target is taken to be real; --target says another kind."

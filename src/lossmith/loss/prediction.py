@@ -1,36 +1,28 @@
-"""From raw predictions to the target's scale, and the best raw prediction that is the same for all rows.
+"""From raw predictions to the target's scale, and rows whose raw predictions are all the same.
 
-Comes in: a loss. Goes out: predictions.
+Comes in: a definition with data. Goes out: predictions, or `Rows`. What the best constant is, `loss.start` finds.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lossmith.algebra.reweight import fitted
-from lossmith.calculus.optimum import best_constant as minimise
-from lossmith.compiler import direction, expressions
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
-from lossmith.formula.node import symbol, symbols, walk
+from lossmith.formula.node import symbol, symbols
 from lossmith.formula.roles import CLASS_KINDS, WEIGHT
 from lossmith.kernel.measure import shares_of, weighing_columns
 from lossmith.kernel.rows import Array, Rows, as_floats, load
-from lossmith.loss.evaluate import Request, run_rows
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
-
-COUNTING: Final = frozenset({"example_count", "largest"})  # they see how many rows there are, or which
-PLACES: Final = 129
-SCAN: Final = tuple(sign * 2.0**k for sign in (-1.0, 1.0) for k in range(-4, 7))
 
 
 @lru_cache(maxsize=64)
@@ -162,76 +154,3 @@ def fitted_to(
     plain = replace(definition, priors=None, reweighting=definition.row_weights, smoothing=())
     rows = constant_rows(plain, y_true, weight, columns)
     return fitted(definition, shares_of(definition, rows.leaves, rows.shape.width), rows.leaves.get(WEIGHT))
-
-
-def best_constant(
-    request: Request,
-    y_true: Any,
-    sample_weight: ArrayLike | None,
-    columns: Mapping[str, ArrayLike] | None,
-    *,
-    convex: bool,
-) -> float | NDArray[np.float64]:
-    """Minimise the finished loss over a constant raw prediction; see `calculus.optimum` for how exact it is."""
-    definition, declaration = request.definition, request.definition.declaration
-    rows = _distinct(definition, constant_rows(definition, y_true, sample_weight, columns, request.parameters))
-    if rows.n == 0 or (rows.weighted and not rows.leaves[WEIGHT].any()):
-        raise ArgumentError("LM223", f"{definition.title}: there is no row to find a best constant for.")
-    raw = definition.roles.raw
-    shared = "class" in raw[0].axes and any(kind in CLASS_KINDS for _, kind in declaration.target)
-    dimension = rows.classes if shared else len(raw)
-    given = declaration.on == "probability"
-    bounds = (0.0, 1.0) if given else (-math.inf, math.inf)
-    capped = definition.reading is not None and any(n.op == "tanh" for n in walk(definition.reading))
-    softmax = (
-        shared and declaration.link == "softmax" and not given and not capped
-    )  # then a number added to all is nothing
-    scan = SCAN if convex or dimension > 1 else (*SCAN, *_among_targets(definition, rows))
-    total = partial(_total, request, rows, shared)
-    return minimise(total, dimension, softmax=softmax, convex=convex, bounds=bounds, scan=scan)
-
-
-def _total(
-    request: Request, rows: Rows, shared: bool, c: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """The finished loss of a constant raw prediction (d,), its gradient (d,) and the diagonal of its hessian (d,)."""
-    raw, leaves = request.definition.roles.raw, dict(rows.leaves)
-    for j, leaf in enumerate(raw):
-        shape = rows.leaves[leaf].shape
-        leaves[leaf] = np.ascontiguousarray(np.broadcast_to(c if shared else c[j], shape))
-        leaves[direction(leaf)] = np.ones(shape)
-    moved = replace(rows, leaves=leaves, dtype=np.dtype(np.float64))
-    additive = expressions(request.definition).additive is not None
-    names = ("per_example_gradient", "per_example_hessian") if additive else ("gradient", "hvp")
-    result = run_rows(request, ("value", *names), moved)
-    axis = 0 if shared else None
-    sums = ([result.outputs[f"{name}:{j}"].sum(axis=axis) for j in range(len(raw))] for name in names)
-    gradient, hessian = (np.atleast_1d(np.asarray(found).squeeze()) for found in sums)
-    return float(result.finish["value"][0, 0]), gradient, hessian
-
-
-def _among_targets(definition: Definition, rows: Rows) -> tuple[float, ...]:
-    """Places among the targets, where each minimum of a loss that forgets far rows lies; none where a link lies between."""
-    name, _ = definition.declaration.target[0]
-    y = rows.leaves[definition.roles.leaves[name]]
-    identity = definition.declaration.link in (None, "identity") and not definition.declaration.heads
-    if not identity or y.ndim > 1 or y.dtype.kind != "f" or len(definition.declaration.target) > 1:
-        return ()
-    present = y[rows.leaves[WEIGHT] != 0] if rows.weighted else y
-    return tuple(np.unique(np.quantile(present, np.linspace(0.0, 1.0, PLACES), method="nearest")).tolist())
-
-
-def _distinct(definition: Definition, rows: Rows) -> Rows:
-    """Equal targets as one row of their total weight: a constant prediction cannot tell them apart."""
-    targets = [rows.leaves[definition.roles.leaves[name]] for name, _ in definition.declaration.target]
-    if len(targets) > 1 or targets[0].ndim > 1 or definition.declaration.columns or rows.groups is not None:
-        return rows
-    if any(node.op in COUNTING for node in walk(definition.formula)):
-        return rows
-    values, first, inverse = np.unique(targets[0], return_index=True, return_inverse=True)
-    if len(values) * 4 > rows.n:
-        return rows
-    weight = np.bincount(inverse.reshape(-1), weights=rows.leaves.get(WEIGHT), minlength=len(values))
-    leaves = {leaf: np.ascontiguousarray(array[first]) for leaf, array in rows.leaves.items()}
-    leaves[WEIGHT] = weight.astype(np.float64)
-    return replace(rows, n=len(values), leaves=leaves, weighted=True)

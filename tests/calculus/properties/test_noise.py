@@ -156,3 +156,19 @@ def test_scale_and_shape_are_found() -> None:
     assert found is not None and dict(found.numbers) == pytest.approx({"degrees": 3.0, "scale": 0.5}, rel=DIGITS)
     found = fact_of(ls.get("huber", delta=2.5)).value
     assert found is not None and dict(found.numbers) == pytest.approx({"delta": 2.5, "scale": 1.0}, rel=DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "normaliser"),
+    [
+        ("where(abs(y-z) < 1, 0, abs(y-z) - 1)", 4.0),  # 2 between the corners and 1 on each side
+        ("maximum(abs(y-z) - 0.5, 0)**2", 1 + math.sqrt(math.pi)),
+        ("1e200*(y-z)**2", math.sqrt(math.pi) * 1e-100),
+        ("1e100*abs(y-z)", 2e-100),
+    ],
+)
+def test_what_a_loss_of_the_distance_adds_up_to_is_exact_at_corners_and_at_every_scale(
+    text: str, normaliser: float
+) -> None:
+    model = fact_of(ls.parse(text, target="real")).value
+    assert model is not None and model.normaliser == pytest.approx(normaliser, rel=1e-13)

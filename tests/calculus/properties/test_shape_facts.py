@@ -180,6 +180,32 @@ def test_how_low_losses_go() -> None:
     assert bounded_below(of("poisson")).value is None
 
 
+def test_the_least_of_both_outcomes_is_found_between_the_probes() -> None:
+    fact = bounded_below(parsed("-y*log(p) - (1-y)*log(1-p) + 0.1*z**2", target="binary", link="sigmoid"))
+    z = -1.1775077  # where sigmoid(z) + 0.2 z = 0
+    assert fact.value == pytest.approx(math.log1p(math.exp(z)) + 0.1 * z * z, rel=1e-10)
+    assert fact.evidence == "proved"
+    waves = bounded_below(parsed("sin(y - z)**2"))
+    assert (waves.value, waves.evidence) == (0.0, "proved")
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal"])
+def test_the_cross_entropy_of_any_number_of_classes_is_bounded_by_0(name: str) -> None:
+    assert (bounded_below(of(name)).value, bounded_below(of(name)).evidence) == (0.0, "proved")
+    assert bounded_below(of("label_smoothed_cross_entropy")).evidence == "open"
+
+
+def test_a_straight_piece_goes_from_corner_to_corner() -> None:
+    assert strictly_convex(parsed("abs(y - z)")).note == "a straight line from -inf to 0 at y=0"
+    assert strictly_convex(of("huber"), {"delta": 12.0}).note == "a straight line from -inf to -12 at y=0"
+
+
+def test_a_root_of_a_mean_of_squares_is_convex_in_all_rows_together() -> None:
+    assert (convex(of("rmse")).value, convex(of("rmse")).evidence) == (True, "proved")
+    for text in ("-sqrt(mean((y - z)**2))", "log(mean((y - z)**2))", "sqrt(mean(abs(y - z)))"):
+        assert convex(parsed(text)).evidence == "open"
+
+
 @pytest.mark.parametrize(
     ("name", "alike"), [("mse", True), ("huber", True), ("bce", True), ("brier", True), ("poisson", False)]
 )

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lossmith.calculus.scan import NoBestConstantError
 from lossmith.errors import AdapterError
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
@@ -103,17 +104,14 @@ def bias_of(loss: Loss, target: Any, sample_weight: Any, columns: Mapping[str, A
 
 
 def _best(loss: Loss, y: Any, weight: Any, columns: Any) -> NDArray[np.float64]:
-    found = np.atleast_1d(np.asarray(loss.best_constant(y, weight, columns=columns), dtype=np.float64))
+    try:
+        found = np.atleast_1d(np.asarray(loss.best_constant(y, weight, columns=columns), dtype=np.float64))
+    except NoBestConstantError as error:
+        raise AdapterError("LM443", f"{error.sentence} Start from 0.") from error
     if np.isfinite(found).all():
         return found
-    if found.size > 1:
-        never = ", ".join(str(j) for j in np.flatnonzero(~np.isfinite(found))[:5])
-        reason = f"class {never} never occurs" if loss.target in CLASS_KINDS else f"entry {never} is"
-        reason += " (number classes 0, 1, 2 ... without gaps)" if loss.target in CLASS_KINDS else " not finite"
-    elif isinstance(y, Mapping) or np.ptp(y) > 0:
-        reason = "one answer for all rows costs less, the further out it is"
-    else:
-        reason = "the targets are all the same, so that nothing weighs against it"
+    never = ", ".join(str(j) for j in np.flatnonzero(~np.isfinite(found))[:5])
+    reason = f"class {never} never occurs (number classes 0, 1, 2 ... without gaps)"
     raise AdapterError("LM443", f"{loss.name}: the best bias is infinite, because {reason}. Start from 0.")
 
 

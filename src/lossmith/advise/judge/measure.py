@@ -14,6 +14,7 @@ from lossmith.advise.judge.sample import Sample
 from lossmith.advise.look.aim import Aim
 from lossmith.advise.models.candidate import Candidate, label, loss_of
 from lossmith.algebra.decision import CostMatrix, Costs, Rule, UnderOver, act, cheapest_constant, cost_per_row
+from lossmith.calculus.scan import NoBestConstantError
 from lossmith.loss import Loss, get
 
 Floats = NDArray[np.float64]
@@ -82,7 +83,7 @@ def by_loss(candidate: Candidate) -> Measure:
         return np.where(np.isnan(values), np.inf, values)
 
     def constant(sample: Sample, rows: int) -> Floats:
-        best = np.atleast_2d(np.asarray(loss.best_constant(sample.y, sample.weight)))
+        best = np.atleast_2d(_start(loss, sample))
         y_pred = np.asarray(loss.predict(best), dtype=np.float64)
         return np.full(rows, y_pred.item()) if y_pred.size == 1 else np.tile(y_pred.reshape(1, -1), (rows, 1))
 
@@ -90,6 +91,16 @@ def by_loss(candidate: Candidate) -> Measure:
     return Measure(
         NAMES.get(name, label(candidate)), per_row, constant, root=name in ROOT_LOSSES, in_target_unit=in_unit
     )
+
+
+def _start(loss: Loss, sample: Sample) -> Floats:
+    """The best constant; where the loss sinks towards one side, what is predicted there."""
+    try:
+        return np.asarray(loss.best_constant(sample.y, sample.weight), dtype=np.float64)
+    except NoBestConstantError as error:
+        if error.least is None or not np.isinf(error.least.place):
+            raise
+        return np.asarray(error.least.place)
 
 
 def _on_predictions(candidate: Candidate) -> Callable[[Floats, Floats], Floats]:

@@ -20,10 +20,12 @@ from lossmith.calculus.properties import rows, witnesses
 from lossmith.calculus.properties.cases import Case, Floats, Study, studied
 from lossmith.calculus.properties.composition import is_convex
 from lossmith.calculus.properties.extremes import Extremes, extremes
+from lossmith.calculus.properties.holes import lost, whole_of_all
 from lossmith.calculus.properties.pieces import Cuts, cuts
 from lossmith.calculus.properties.simplest import simplest
-from lossmith.formula.definition import Definition
-from lossmith.formula.node import constant, substitute
+from lossmith.formula.definition import Definition, bound, resolved
+from lossmith.formula.lift import lift
+from lossmith.formula.node import constant, substitute, symbols
 
 MARGIN: Final = 4e-9  # a chord must be passed by more than rounding
 FLAT: Final = 1e-9  # a second derivative below this, where others are above it by far, is none for a strong bound
@@ -60,21 +62,6 @@ def place(study: Study, target: float, raw: float) -> str:
     return f"{study.body.target!r}={target:g}, {study.body.raw!r}={raw:g}"
 
 
-NEAR: Final = 12.0  # raw predictions this small are far from any overflow
-
-
-@lru_cache(maxsize=64)
-def hole(study: Study) -> str:
-    """An everyday raw prediction at which the loss is no number, in words; empty where none was seen."""
-    for y in () if study.of_classes else study.targets:
-        z = study.raws(y)
-        z = z[np.abs(z) <= NEAR]
-        lost = z[~np.isfinite(study.at(study.body.node, y, z))]
-        if lost.size:
-            return f"the loss is no number at {place(study, y, float(lost[np.argmin(np.abs(lost))]))}"
-    return ""
-
-
 # Convex ---------------------------------------------------------------------------------------------------------------
 
 
@@ -87,7 +74,7 @@ def convex(definition: Definition, parameters: Mapping[str, float] | None = None
     """
     study = studied(definition, parameters)
     if isinstance(study, str):
-        return Fact(False, "open", note=study)
+        return _convex_together(definition, parameters) or Fact(False, "open", note=study)
     if study.of_classes:
         return rows.convex(study)
     found = passed_chord(study)
@@ -95,9 +82,24 @@ def convex(definition: Definition, parameters: Mapping[str, float] | None = None
         y, a, b = found
         note = f"{place(study, y, a / 2 + b / 2)}: the loss lies above the line between {a:g} and {b:g}"
         return Fact(False, "refuted", 1, note, witnesses.chord(study, y, a, b))
+    if missing := lost(study):
+        return Fact(False, "open", note=missing)
     if all(_case_is_convex(case) for case in study.cases):
         return Fact(True, "proved", note=_scope(study))
     return Fact(True, "sampled", len(study.targets) * len(study.raws(0.0)) ** 2)
+
+
+def _convex_together(definition: Definition, parameters: Mapping[str, float] | None) -> Fact[bool] | None:
+    """Whether a loss that looks at all examples is convex in their raw predictions, as its composition shows."""
+    raws, kinds = definition.roles.raw, definition.declaration.target
+    if len(raws) != 1 or len(kinds) != 1 or not whole_of_all(definition, parameters):
+        return None
+    values = dict(zip((p.name for p in definition.parameters), bound(definition, parameters or {}), strict=True))
+    root = resolved(definition)
+    numbers = {leaf: constant(values[repr(leaf)]) for leaf in symbols(root) if repr(leaf) in values}
+    if not is_convex(lift(substitute(root, numbers))[0], raws[0], kinds[0][1]):
+        return None
+    return Fact(True, "proved", note="in the raw predictions of all rows together")
 
 
 def _scope(study: Study) -> str:
@@ -234,7 +236,7 @@ def strongly_convex(definition: Definition, parameters: Mapping[str, float] | No
         return rows.strongly_convex(study)
     known = convex(definition, parameters)
     if not known.value:
-        return Fact(None, "refuted", 1, known.note, known.counterexample)
+        return Fact(None, known.evidence, known.points, known.note, known.counterexample)
     rising = known.evidence == "proved" and all(_is_strict(case) and not _fades(case) for case in study.cases)
     bends = [bend_of(case) if rising else None for case in study.cases]
     if known.evidence == "proved" and all(b is not None and b.low > 0 for b in bends):

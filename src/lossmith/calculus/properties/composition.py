@@ -2,7 +2,7 @@
 
 Comes in: a formula and the raw leaf. Goes out: whether it is convex, as far as the rules show it: sums, what rises and is
 convex of what is convex, the largest of convex ones, log-sum-exp of straight ones, data in front that is never negative.
-Along a row: convex in all raw predictions together.
+Along a row, or where all examples are looked at together: convex in all raw predictions together.
 Source of the rules: Grant, Boyd and Ye (2006), Disciplined Convex Programming.
 """
 
@@ -91,7 +91,10 @@ RULES: Final[Mapping[str, Callable[..., Curve]]] = {
     "log": lambda a: Curve(False, a.concave),
     "log1p": lambda a: Curve(False, a.concave, a.nonnegative),
     "sqrt": lambda a: Curve(False, a.concave, True),
-    "class_sum": lambda a: a,
+    **dict.fromkeys(("class_sum", "example_sum", "example_mean", "axis_mean"), lambda a: a),
+    **dict.fromkeys(("example_logsumexp", "example_log_mean_exp"), lambda a: Curve(a.convex, False)),
+    "example_max": lambda a: Curve(a.convex, False, a.nonnegative),
+    "example_rms": _even,
     "class_max": lambda a: Curve(a.convex, False, a.nonnegative),
     "class_logsumexp": lambda a: Curve(a.convex, False),
     "log_softmax": _log_softmax,
@@ -139,7 +142,7 @@ def _curve(node: Node, raw: Node, kind: str, found: Mapping[Node, Curve]) -> Cur
 
 def _is_sum_of_squares(node: Node, found: Mapping[Node, Curve]) -> bool:
     """Whether a root over it is a length: data that is never negative, and squares of straight lines, added up."""
-    if node.op == "add":
+    if node.op in ("add", "class_sum", "example_sum", "example_mean"):
         return all(_is_sum_of_squares(a, found) for a in node.args)
     square = node.op == "power" and number_of(node.args[1]) == 2.0
     square |= node.op == "multiply" and node.args[0] is node.args[1]

@@ -26,6 +26,8 @@ _BALLS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "sinh": lambda x: x.sinh(),
     "cosh": lambda x: x.cosh(),
     "erf": lambda x: x.erf(),
+    "sin": lambda x: x.sin(),
+    "cos": lambda x: x.cos(),
     "sigmoid": lambda x: 1 / (1 + (-x).exp()) if x >= 0 else x.exp() / (1 + x.exp()),
     "softplus": lambda x: x.max(arb(0)) + (-abs(x)).exp().log1p(),
     "log_cosh": lambda x: (2 * (x / 2).sinh() ** 2).log1p() if x < 1 else x - arb(2).log() + (-2 * x).exp().log1p(),
@@ -45,6 +47,21 @@ def ends_of(name: str, x: float) -> tuple[float, float]:
         a = a if arb(a) <= low else math.nextafter(a, -math.inf)
         b = b if arb(b) >= high else math.nextafter(b, math.inf)
     return (-math.inf if math.isnan(a) else min(a, LARGEST), math.inf if math.isnan(b) else max(b, -LARGEST))
+
+
+WAVES: Final[Mapping[str, float]] = {"sin": 0.25, "cos": 0.0}  # the share of a turn at which a wave is at its top
+FARTHEST: Final = 1e6  # beyond it a wave is anything between -1 and 1
+SURE: Final = 1e-9  # a top this many turns outside a box is outside it for certain
+
+
+def wave_ends(name: str, low: float, high: float) -> tuple[float, float]:
+    """Floats below and above a sine or cosine from one float to another."""
+    if not (-FARTHEST < low <= high < FARTHEST):
+        return -1.0, 1.0
+    first, last = low / math.tau - WAVES[name], high / math.tau - WAVES[name]
+    tops, bottoms = (math.floor(last - s + SURE) >= math.ceil(first - s - SURE) for s in (0.0, 0.5))
+    ends = ends_of(name, low), ends_of(name, high)
+    return -1.0 if bottoms else min(a for a, _ in ends), 1.0 if tops else max(b for _, b in ends)
 
 
 @lru_cache(maxsize=100_000)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from lossmith.calculus.properties.cases import Case
 from lossmith.calculus.properties.ends import LARGEST
 from lossmith.calculus.properties.pieces import local
-from lossmith.calculus.properties.ranges import Range, range_of, ranges
+from lossmith.calculus.properties.ranges import RANGES, Range, range_of, ranges
 from lossmith.calculus.properties.tails import tail_range
 from lossmith.errors import UnsupportedError
-from lossmith.formula.node import Node
+from lossmith.formula.node import Node, walk
 from lossmith.interpret import NUMPY, interpret
 from lossmith.numerics.interval import Interval
 
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 ROUNDS: Final = 18
 FIRST: Final = 24  # equal boxes to begin with
 MOST_BOXES: Final = 800
-CLOSE: Final = 2.0**-20
+CLOSE: Final = 2.0**-24
 FAR: Final = 8.0
 
 # Bounds of one piece: low, high, whether above 0 throughout, whether defined throughout, least and most seen.
@@ -68,12 +68,14 @@ def extremes(
 ) -> Extremes | None:
     """Bounds of a formula over the whole domain but the breaks; None where it has no range.
 
-    `slope` is its derivative, which sharpens the bounds. `only_sign`: no sharper than shows whether it is below 0.
+    `slope` is its derivative, which sharpens the bounds (but where a part is held fixed). `only_sign`: no sharper than
+    shows whether it is below 0.
     """
     try:
         if case.free:
             return _several(case, root)
-        return _one(case, root, None if only_sign else slope, splits(case.image, breaks), only_sign)
+        held = any(node.op == "stop_gradient" for node in walk(root))
+        return _one(case, root, None if only_sign or held else slope, breaks, only_sign)
     except UnsupportedError:
         return None
 
@@ -87,11 +89,24 @@ def _boxes(case: Case, low: Floats, high: Floats, cuts: Floats) -> dict[Node, Ra
     return {case.raw: range_of(low, high, beside_zero)}
 
 
-def _one(case: Case, root: Node, slope: Node | None, cuts: list[float], only_sign: bool) -> Extremes:
+def _level(cuts: Sequence[float], is_zero: Sequence[bool], breaks: Sequence[float]) -> tuple[float, float] | None:
+    """The first stretch from break to break, or less, on which a formula is 0 throughout; None where there is none."""
+    first = next((k for k, zero in enumerate(is_zero) if zero), None)
+    if first is None:
+        return None
+    last = first
+    while last + 1 < len(is_zero) and is_zero[last + 1] and cuts[last + 1] not in breaks:
+        last += 1
+    return float(cuts[first]), float(cuts[last + 1])
+
+
+def _one(case: Case, root: Node, slope: Node | None, breaks: Sequence[float], only_sign: bool) -> Extremes:
+    cuts = splits(case.image, breaks)
     low, high = np.array(cuts[:-1]), np.array(cuts[1:])
-    found = [_piece(case, root, slope, low[k : k + 1], high[k : k + 1], only_sign) for k in range(len(low))]
     seen = _seen(case, root, cuts)
-    zero = next(((float(a), float(b)) for a, b, f in zip(low, high, found, strict=True) if f[0] == f[1] == 0), None)
+    known = (math.inf, -math.inf) if only_sign else _reached(case, root, seen)
+    found = [_piece(case, root, slope, low[k : k + 1], high[k : k + 1], known, only_sign) for k in range(len(low))]
+    zero = _level(cuts, [f[0] == f[1] == 0 for f in found], breaks)
     values = seen[1]
     i, j = int(np.argmin(values)), int(np.argmax(values))
     return Extremes(
@@ -101,11 +116,22 @@ def _one(case: Case, root: Node, slope: Node | None, cuts: list[float], only_sig
     )  # fmt: skip
 
 
-def _piece(case: Case, root: Node, slope: Node | None, low: Floats, high: Floats, only_sign: bool) -> Bounds:
-    """Bounds on one piece, from the formula as it reads there."""
+def _piece(
+    case: Case, root: Node, slope: Node | None, low: Floats, high: Floats, known: tuple[float, float], only_sign: bool
+) -> Bounds:
+    """Bounds on one piece, from the formula as it reads there, no sharper than what is reached elsewhere asks for."""
     point = float(_middles(low, high)[0])
     here = None if slope is None else local(slope, case.raw, point)
-    return _bounded(case, local(root, case.raw, point), here, low, high, only_sign)
+    return _bounded(case, local(root, case.raw, point), here, low, high, known, only_sign)
+
+
+def _reached(case: Case, root: Node, seen: tuple[Floats, Floats]) -> tuple[float, float]:
+    """A number that the formula is not above somewhere, and one that it is not below somewhere, both proved."""
+    order = np.argsort(seen[1])
+    points = seen[0][np.unique(np.concatenate([order[:4], order[-4:]]))]
+    at = ranges([root], {case.raw: range_of(points, points)})[0]
+    sound = _spread(at, points)
+    return min(sound.high[sound.defined], default=math.inf), max(sound.low[sound.defined], default=-math.inf)
 
 
 def _seen(case: Case, root: Node, cuts: list[float]) -> tuple[Floats, Floats]:
@@ -121,26 +147,28 @@ def _seen(case: Case, root: Node, cuts: list[float]) -> tuple[Floats, Floats]:
     return (points[kept], values[kept]) if kept.any() else (np.zeros(1), np.full(1, np.nan))
 
 
-def _bounded(case: Case, root: Node, slope: Node | None, low: Floats, high: Floats, only_sign: bool) -> Bounds:
+def _bounded(
+    case: Case, root: Node, slope: Node | None, low: Floats, high: Floats, known: tuple[float, float], only_sign: bool
+) -> Bounds:
     """Bounds on one piece, sharpened by splitting boxes until the extremes that were seen are near."""
     cuts = np.array([low[0], high[0]])
     endless = _endless(case, root, float(low[0]), float(high[0]))
     if not only_sign and np.isfinite(cuts).all():
         edges = np.concatenate([low, low + (high - low) * np.arange(1, FIRST) / FIRST, high])
         low, high = edges[:-1], edges[1:]
-    bottom, top, done_low, done_high, positive, defined = math.inf, -math.inf, math.inf, -math.inf, True, True
+    (bottom, top), done_low, done_high, positive, defined = known, math.inf, -math.inf, True, True
     for round_ in range(ROUNDS):
         leaves = _boxes(case, low, high, cuts)
         r, d = (_spread(f, low) for f in ranges([root, root if slope is None else slope], leaves))
-        a, b = _by_slope(case, root, d if slope is not None else None, low, high, r)
+        a, b, ends = _by_slope(case, root, d if slope is not None else None, low, high, r)
         a, b, sign = _by_tail(case, root, low, high, a, b, r.positive | (a > 0))
         a, b, sign = np.maximum(a, endless.low), np.minimum(b, endless.high), sign | endless.positive
         middle = case.values(root, _middles(low, high))
-        bottom, top = np.nanmin([bottom, *middle]), np.nanmax([top, *middle])
-        size = max(abs(bottom), abs(top)) * CLOSE
-        unsure = ~(sign | (b <= 0)) & (bottom >= 0)
+        bottom, top = np.nanmin([bottom, ends[0], *middle]), np.nanmax([top, ends[1], *middle])
+        near_low, near_high = _tolerance(bottom, top), _tolerance(top, bottom)
+        unsure = ~(sign | (b <= 0)) & (bottom >= 0) & only_sign
         with np.errstate(invalid="ignore"):  # infinity less infinity: nothing is known there
-            far = unsure & (a != b) if only_sign else (a < bottom - size) | (b > top + size) | unsure
+            far = unsure & (a != b) if only_sign else (a < bottom - near_low) | (b > top + near_high)
         open_ = (far | ~r.defined) & _can_split(low, high)
         last = round_ == ROUNDS - 1 or int(open_.sum()) * 2 > MOST_BOXES or (not open_.any())
         kept = open_ & ~np.bool_(last)
@@ -154,31 +182,45 @@ def _bounded(case: Case, root: Node, slope: Node | None, low: Floats, high: Floa
     return float(done_low), float(done_high), positive, defined, float(bottom), float(top)
 
 
+def _tolerance(reached: float, other: float) -> float:
+    """How near a bound need come to what was reached: by its size, or by that of the other end where it is next to 0."""
+    return CLOSE * max(abs(reached), min(abs(other), 1.0))
+
+
 def _spread(r: Range, like: Floats) -> Range:
     """A range for each box, where the formula does not vary."""
     low, high = np.broadcast_to(r.low, like.shape), np.broadcast_to(r.high, like.shape)
     return Range(low, high, np.broadcast_to(r.away, like.shape), np.broadcast_to(r.defined, like.shape))
 
 
-def _by_slope(case: Case, root: Node, d: Range | None, low: Floats, high: Floats, r: Range) -> tuple[Floats, Floats]:
-    """Where the formula rises (or falls) throughout a box that ends, its ends bound it."""
-    if d is None:
-        return r.low, r.high
-    ends = np.isfinite(low) & np.isfinite(high) & d.defined & ((d.low >= 0) | (d.high <= 0))
-    k = np.flatnonzero(np.broadcast_to(ends, low.shape))
-    if not k.size:
-        return r.low, r.high
-    points = np.concatenate([low[k], high[k]])
-    at = ranges([root], {case.raw: range_of(points, points)})[0]
-    first, last = slice(None, k.size), slice(k.size, None)
-    sound = np.broadcast_to(at.defined, points.shape)
-    sound = sound[first] & sound[last]
-    rises = np.broadcast_to(d.low >= 0, low.shape)[k]
-    below, above = np.broadcast_to(at.low, points.shape), np.broadcast_to(at.high, points.shape)
-    a, b = np.array(np.broadcast_to(r.low, low.shape)), np.array(np.broadcast_to(r.high, low.shape))
-    a[k] = np.where(sound, np.maximum(a[k], np.where(rises, below[first], below[last])), a[k])
-    b[k] = np.where(sound, np.minimum(b[k], np.where(rises, above[last], above[first])), b[k])
-    return a, b
+def _by_slope(
+    case: Case, root: Node, d: Range | None, low: Floats, high: Floats, r: Range
+) -> tuple[Floats, Floats, tuple[float, float]]:
+    """Bounds of boxes that end, sharpened by the slope there; and how low and how high the formula gets at points.
+
+    Where the formula rises (or falls) throughout, its ends bound it; elsewhere it is no further from its value in the
+    middle than the largest slope times half the width (the mean value theorem).
+    """
+    ended = np.isfinite(low) & np.isfinite(high) & r.defined
+    k = np.flatnonzero(ended) if d is None else np.flatnonzero(ended & d.defined)
+    if d is None or not k.size:
+        return r.low, r.high, (math.inf, -math.inf)
+    points = np.concatenate([low[k], _middles(low, high)[k], high[k]])
+    at = _spread(ranges([root], {case.raw: range_of(points, points)})[0], points)
+    (a0, am, a1), (b0, bm, b1) = np.split(at.low, 3), np.split(at.high, 3)
+    around = _around(range_of(am, bm), np.split(points, 3)[1], range_of(d.low[k], d.high[k]), low[k], high[k])
+    rises, falls, sound = d.low[k] >= 0, d.high[k] <= 0, np.logical_and.reduce(np.split(at.defined, 3))
+    a, b = np.array(r.low), np.array(r.high)
+    a[k] = np.where(sound, np.maximum(a[k], np.where(rises, a0, np.where(falls, a1, around.low))), a[k])
+    b[k] = np.where(sound, np.minimum(b[k], np.where(rises, b1, np.where(falls, b0, around.high))), b[k])
+    ends = min(at.high[at.defined], default=math.inf), max(at.low[at.defined], default=-math.inf)
+    return a, b, ends
+
+
+def _around(middle: Range, at: Floats, slope: Range, low: Floats, high: Floats) -> Range:
+    """What the value at a point of a box and the slope in the box say of it."""
+    way = range_of(np.nextafter(low - at, -np.inf), np.nextafter(high - at, np.inf))
+    return RANGES["add"](middle, RANGES["multiply"](slope, way))
 
 
 def _endless(case: Case, root: Node, low: float, high: float) -> Range:
@@ -222,7 +264,7 @@ def _several(case: Case, root: Node) -> Extremes:
     grids = np.meshgrid(*([0, 1] for _ in leaves), indexing="ij")
     boxes: dict[Node, Range] = {}
     for (leaf, domain), side in zip(leaves, (g.ravel() for g in grids), strict=True):
-        boxes[leaf] = _halves(domain, side)
+        boxes[leaf] = halves(domain, side)
     r = ranges([root], boxes)[0]
     values = _several_seen(case, root)
     least, most = (float(np.min(values)), float(np.max(values))) if values.size else (math.nan, math.nan)
@@ -231,7 +273,8 @@ def _several(case: Case, root: Node) -> Extremes:
                     bool(r.positive.all()), bool(r.defined.all()), zero)  # fmt: skip
 
 
-def _halves(domain: Interval, side: NDArray[np.int64]) -> Range:
+def halves(domain: Interval, side: NDArray[np.int64]) -> Range:
+    """For each 0 the lower half of a domain, for each 1 the upper one."""
     low, high = domain.low, domain.high
     middle = 0.0 if low < 0 < high else (1.0 if low < 1.0 < high else (low + high) / 2)
     a, b = np.where(side == 0, low, middle), np.where(side == 0, middle, high)

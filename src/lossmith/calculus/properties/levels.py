@@ -6,7 +6,7 @@ Comes in: a definition and parameter values. Goes out: facts.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -15,10 +15,11 @@ import numpy as np
 from lossmith.calculus.derivative import tangent
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.kinks import kinks
-from lossmith.calculus.properties import witnesses
-from lossmith.calculus.properties.bending import case_cuts, corners_known, hole, place
-from lossmith.calculus.properties.cases import ONE, Case, Study, folded, studied
+from lossmith.calculus.properties import rows, witnesses
+from lossmith.calculus.properties.bending import case_cuts, corners_known, place
+from lossmith.calculus.properties.cases import ONE, Case, Floats, Study, folded, studied
 from lossmith.calculus.properties.extremes import Extremes, extremes
+from lossmith.calculus.properties.holes import Hole, holes, lost, shown, whole, whole_of_all, words
 from lossmith.calculus.properties.parity import mirrored
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.link import link_named
@@ -26,6 +27,7 @@ from lossmith.formula.link import link_named
 DEEP: Final = -1e6
 HIGHEST: Final = 6  # derivatives that are looked at across a corner
 CLOSE: Final = 1e-7
+NO_CORNER: Final = "no corner in the formula"
 
 
 # Differentiable -------------------------------------------------------------------------------------------------------
@@ -41,14 +43,19 @@ def differentiable(definition: Definition, parameters: Mapping[str, float] | Non
     [inf, 1.0, 0.0]
     """
     study = studied(definition, parameters)
-    if not isinstance(study, str) and (lost := hole(study)):
-        return Fact(0.0, "open", note=lost)
+    if not isinstance(study, str) and holes(study):
+        first = holes(study)[0]
+        code = shown(study, first)
+        return Fact(0.0, "refuted" if code else "proved", 1 if code else 0, words(study, first), code)
     if not kinks(resolved(definition)):
-        return Fact(math.inf, "proved", note="no corner in the formula")
+        if whole_of_all(definition, parameters) if isinstance(study, str) else whole(study):
+            return Fact(math.inf, "proved", note=NO_CORNER)
+        return Fact(math.inf, "open", note=f"{NO_CORNER}, but not shown to be a number everywhere")
     if isinstance(study, str):
         return Fact(0.0, "open", note=study)
     if not kinks(study.plain):
-        return Fact(math.inf, "proved", note="no corner in the formula")
+        known = whole(study)
+        return Fact(math.inf, "proved" if known else "sampled", 0 if known else len(study.targets) * 33, NO_CORNER)
     if study.of_classes or any(case.free for case in study.cases):
         return Fact(0.0, "open", note="corners that move with other numbers")
     return min((_smoothness_of(study, case) for case in study.cases), key=lambda fact: fact.value)
@@ -101,9 +108,9 @@ def bounded_below(definition: Definition, parameters: Mapping[str, float] | None
     if isinstance(study, str):
         return Fact(None, "open", note=study)
     if study.of_classes:
-        return Fact(None, "open", note="a row of classes")
-    if lost := hole(study):
-        return Fact(None, "open", note=lost)
+        return rows.bounded_below(study)
+    if (fall := next((hole for hole in holes(study) if "down" in (hole.below, hole.above)), None)) is not None:
+        return _falls(study, fall)
     floors = [_floor(study, y) for y in study.targets]
     deepest = min(floors, key=lambda row: row[0])
     if deepest[0] < DEEP:
@@ -114,8 +121,21 @@ def bounded_below(definition: Definition, parameters: Mapping[str, float] | None
     where = _where(study, deepest[1], deepest[2])
     count = len(floors) * 200
     if max(lowest) - min(lowest) > CLOSE * max(1.0, max(map(abs, lowest))):
-        return Fact(None, "sampled", count, f"it depends on the target; {where}")
+        told = "; ".join(part for part in ("it depends on the target", where, lost(study)) if part)
+        return Fact(None, "sampled", count, told)
+    if missing := lost(study):
+        return Fact(_rounded(min(lowest)), "sampled", count, f"{where}; {missing}")
     return _proved_floor(study, min(lowest), where) or Fact(_rounded(min(lowest)), "sampled", count, where)
+
+
+def _falls(study: Study, fall: Hole) -> Fact[float | None]:
+    """A pole below: no least value, shown where a float lies near enough to it."""
+    beside = np.nextafter(fall.raw, np.array([-np.inf, np.inf]))
+    tried = np.array([fall.raw, *beside])
+    with np.errstate(invalid="ignore"):
+        deep = tried[study.at(study.body.node, fall.target, tried) < DEEP]
+    code = witnesses.below(study, fall.target, float(deep[0]), DEEP) if deep.size else None
+    return Fact(-math.inf, "refuted" if code else "sampled", 1 if code else 2, words(study, fall), code)
 
 
 def _rounded(value: float) -> float:
@@ -145,10 +165,20 @@ def _floor(study: Study, y: float) -> tuple[float, float, float]:
     far = np.geomspace(1e-6, 1e9, 91)
     z = np.unique(np.concatenate([study.raws(y), -far, far, y - far, y + far, np.linspace(-12, 12, 97)]))
     z = z[(z > study.cases[0].image.low) & (z < study.cases[0].image.high)]
-    values = study.at(study.body.node, y, z)
-    values = np.where(np.isfinite(values), values, np.inf)
-    k = int(np.argmin(values))
-    return float(values[k]), y, float(z[k])
+    low, at = math.inf, float(z[0])
+    for _ in range(ROUNDS):  # the place is bracketed by its neighbours, and these are looked between
+        values = study.at(study.body.node, y, z)
+        values = np.where(np.isfinite(values), values, np.inf)
+        k = int(np.argmin(values))
+        if not values[k] < low:
+            break
+        low, at = float(values[k]), float(z[k])
+        z = np.linspace(z[max(k - 1, 0)], z[min(k + 1, z.size - 1)], FINE)
+    return low, y, at
+
+
+ROUNDS: Final = 12
+FINE: Final = 65  # places between two neighbours: each round divides their distance by 32
 
 
 def _where(study: Study, y: float, z: float) -> str:
@@ -201,32 +231,55 @@ def symmetric(definition: Definition, parameters: Mapping[str, float] | None = N
     if study.of_classes or study.body.given or study.columns:
         return Fact(False, "open", note="no mirror is known for it")
     two = study.body.kind in ("binary", "fraction")
-    if lost := hole(study):
-        return Fact(False, "open", note=lost)
     found = _unlike(study, two)
     if found is not None:
         (y, z), (v, w) = found
         note = f"{place(study, y, z)} and {place(study, v, w)} have different losses"
         return Fact(False, "refuted", 1, note, witnesses.lopsided(study, *found))
+    one = _one_sided(study, two) if holes(study) else None
+    if one is not None:
+        (y, z), (v, w) = one
+        note = f"of {place(study, y, z)} and {place(study, v, w)} one has a loss and the other is no number"
+        return Fact(False, "refuted", 1, note, witnesses.one_sided(study, *one))
     if _is_mirrored(study, two):
-        return Fact(True, "proved")
-    return Fact(True, "sampled", len(study.targets) * 33)
+        return Fact(True, "proved", note=lost(study))
+    if missing := lost(study):
+        return Fact(False, "open", note=missing)
+    by_factor = study.body.link == "exp" and not (two or study.body.given)
+    return Fact(True, "sampled", len(study.targets) * 33, BY_FACTOR if by_factor else "")
 
 
-def _unlike(study: Study, two: bool) -> tuple[tuple[float, float], tuple[float, float]] | None:
+BY_FACTOR: Final = "to predict twice the target costs what half of it does"
+Pair = tuple[tuple[float, float], tuple[float, float]]
+
+
+def _mirrored_rows(study: Study, two: bool, r: Floats) -> Iterator[tuple[float, Floats, float, Floats]]:
+    """Targets and raw predictions at distances to one side, and those that mirror them."""
     for y in (1.0,) if two else study.targets:
-        r = np.geomspace(0.01, 40.0, 33)
         centre = 0.0 if two else _right_raw(study, y)
-        if centre is None:
-            continue
-        first, second = (y, centre + r), (0.0 if two else y, centre - r)
-        a, b = study.at(study.body.node, *first), study.at(study.body.node, *second)
+        if centre is not None:
+            yield y, centre + r, 0.0 if two else y, centre - r
+
+
+def _unlike(study: Study, two: bool) -> Pair | None:
+    for y, z, v, w in _mirrored_rows(study, two, np.geomspace(0.01, 40.0, 33)):
+        a, b = study.at(study.body.node, y, z), study.at(study.body.node, v, w)
         with np.errstate(all="ignore"):
             gap = np.abs(a - b) / (np.abs(a) + np.abs(b))
         gap = np.where(np.isfinite(gap), gap, 0.0)
         k = int(np.argmax(gap))
         if gap[k] > 1e-8:
-            return (y, float(first[1][k])), (second[0], float(second[1][k]))
+            return (y, float(z[k])), (v, float(w[k]))
+    return None
+
+
+def _one_sided(study: Study, two: bool) -> Pair | None:
+    """A row without a number whose mirror image has one: at everyday distances, and at the holes."""
+    at = [abs(hole.raw - (0.0 if two else hole.target)) for hole in holes(study)]
+    for y, z, v, w in _mirrored_rows(study, two, np.array([0.5, 1.0, 3.0, *at])):
+        a, b = (np.isfinite(study.at(study.body.node, *row)) for row in ((y, z), (v, w)))
+        for k in np.flatnonzero(a != b):
+            return (y, float(z[k])), (v, float(w[k]))
     return None
 
 

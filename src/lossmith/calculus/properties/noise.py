@@ -18,7 +18,8 @@ from lossmith.calculus.properties.densities import Known, Numbers, recognised
 from lossmith.calculus.properties.functionals import estimates
 from lossmith.calculus.properties.noise_code import differing_code, endless_code
 from lossmith.calculus.properties.noise_proof import shown_constant, shown_slope
-from lossmith.calculus.properties.noise_row import Floats, NoiseRow, noise_row, totals_at
+from lossmith.calculus.properties.noise_row import Floats, NoiseRow, noise_row, of_distance, totals_at
+from lossmith.calculus.properties.totals import POINTS
 from lossmith.formula.definition import Definition
 
 CONSTANT: Final = 1e-6  # totals that differ by less, over their size, are one number: the rule of summation is as exact
@@ -49,7 +50,9 @@ class NoiseModel:
         """
         numbers = "".join(f", {name} {value:.6g}" for name, value in self.numbers)
         if self.normaliser is None:
-            return f"{self.name}{numbers}; the loss leaves out the factor {self.left_out}"
+            return f"{self.name}{numbers}" + (
+                f"; the loss leaves out the factor {self.left_out}" if self.left_out else ""
+            )
         return f"{self.name}{numbers}, normaliser {self.normaliser:.7g}"
 
 
@@ -66,6 +69,7 @@ def noise_model(definition: Definition, parameters: Mapping[str, float] | None =
     if isinstance(row, Fact):
         return row
     row, found = _named(row)
+    row = of_distance(row, definition, parameters)
     totals = totals_at(row)
     if np.isnan(totals).any():
         return Fact(None, "open", note=f"the loss is no number at some targets, added up over {row.over}")
@@ -113,7 +117,7 @@ def _complete(
         return Fact(model, "proved", note=note)
     if found and found[0].alone == "" and shown_slope(row, found[0], found[1]):
         return Fact(model, "proved", note="the gradient is that of this density")
-    return Fact(model, "sampled", len(row.grid), note=note)
+    return Fact(model, "sampled", len(row.grid) if len(row.grid) > 1 else POINTS, note=note)
 
 
 def _of_known(known: Known, numbers: Numbers, normaliser: float | None) -> NoiseModel:

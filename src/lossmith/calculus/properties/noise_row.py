@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from lossmith.calculus.derivative import gradient
 from lossmith.calculus.evidence import Body, Fact, body_of, example_part
+from lossmith.calculus.properties.bending import case_cuts
+from lossmith.calculus.properties.cases import studied
 from lossmith.calculus.properties.outcomes import class_weights
 from lossmith.calculus.properties.totals import TOTALS, Density, total
 from lossmith.errors import ArgumentError, UnsupportedError
@@ -52,6 +54,7 @@ TARGETS: Final[Mapping[str, tuple[float, ...]]] = {
 class NoiseRow:
     """One row: its formula over the target and raw predictions (`raws`), the links of these, and the kind of target.
 
+    `corners`: distances of target and prediction at which a loss of these alone has corners.
     `grid`: a tuple of raw predictions for each point (one for each head, or a row of classes in one entry).
     """
 
@@ -65,6 +68,7 @@ class NoiseRow:
     weights: Mapping[int, float]
     columns: tuple[str, ...]
     body: Body | None
+    corners: tuple[float, ...] = ()
 
     @property
     def over(self) -> str:
@@ -105,7 +109,8 @@ class NoiseRow:
             centre = float(self.predicted(raw[self.raws[0]])[0, 0])
         low, high = {"real": (-np.inf, np.inf), "fraction": (0.0, 1.0)}.get(self.kind, (0.0, np.inf))
         fallback = 0.5 if self.kind == "fraction" else 1.0
-        return Density(self.node, self.target, self.fixed, raw, centre if low < centre < high else fallback)
+        centre = centre if low < centre < high else fallback
+        return Density(self.node, self.target, self.fixed, raw, centre, tuple(centre + c for c in self.corners))
 
     def slope_at(self, y: float, p: float) -> float:
         """The slope of the loss by the prediction, at a target and a prediction; NaN where no raw prediction gives it."""
@@ -150,6 +155,21 @@ class NoiseRow:
         pairs = np.array(list(product(TARGETS[self.kind], (point[0] for point in self.grid))))
         targets, raws = pairs[:, :1], pairs[:, 1:]
         return targets[:, 0], self.predicted(raws)[:, 0], self._slopes(targets, raws)
+
+
+def of_distance(row: NoiseRow, definition: Definition, parameters: Mapping[str, float] | None) -> NoiseRow:
+    """The row at the raw prediction 0 alone, where its loss depends on y - z alone: the total is the same at all others."""
+    study = studied(definition, parameters)
+    if row.kind != "real" or len(row.raws) != 1 or row.links != ("identity",) or isinstance(study, str):
+        return row
+    if (
+        len(study.cases) != 1
+        or not study.cases[0].of_residual
+        or study.cases[0].free
+        or study.body.node is not row.node
+    ):
+        return row
+    return replace(row, grid=((0.0,),), corners=tuple(-z for z in case_cuts(study.cases[0]).at))
 
 
 def totals_at(row: NoiseRow) -> Floats:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.calculus.evidence import Body, body_of, is_class_kind
+from lossmith.calculus.properties.cases import studied
+from lossmith.calculus.properties.holes import lost
 from lossmith.formula.definition import Definition
 from lossmith.formula.link import link_named
 from lossmith.interpret import NUMPY, interpret
@@ -109,6 +111,9 @@ def outcomes(definition: Definition, parameters: Mapping[str, float] | None = No
     weights = class_weights(definition)
     if weights is None:
         return "the class weights are not fitted yet"
+    study = studied(definition, parameters)
+    if not isinstance(study, str) and (missing := lost(study)):
+        return missing
     named = [row.column for row in definition.reweighting if row.column]
     return Outcomes(body, weights, (*definition.declaration.columns, *named))
 

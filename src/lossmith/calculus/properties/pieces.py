@@ -6,6 +6,7 @@ Comes in: a case of one variable. Goes out: `Cuts`: the places, whether these ar
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -127,21 +128,27 @@ def cuts(case: Case) -> Cuts:
     surfaces = [s for s in surfaces if case.raw in set(walk(s)) and not _is_stepped(s)]
     found: dict[float, bool] = {}
     for surface in surfaces:
-        found |= _zeros(case, surface)
+        found |= zeros(case, surface)
     at = tuple(sorted(found))
     sure = all(_nowhere_else(case, surface, at) for surface in surfaces)
     return Cuts(case, at, tuple(found[z] for z in at), sure)
 
 
-def _zeros(case: Case, surface: Node) -> dict[float, bool]:
-    """Places where a surface is 0, and whether exactly so at this float."""
+def zeros(case: Case, surface: Node, most: int | None = None, also: Sequence[float] = ()) -> dict[float, bool]:
+    """Places where a surface is 0 or changes its sign, and whether it is exactly 0 there.
+
+    Those next to 0, `most` at most; `also`: further places to look at, as where it turns.
+    """
     numbers = {abs(v) for n in walk(case.node) if (v := number_of(n)) is not None and math.isfinite(v)}
-    tried = {0.0, *numbers, *(-n for n in numbers), *_line_roots(case, surface)}
+    tried = {0.0, *also, *numbers, *(-n for n in numbers), *_line_roots(case, surface)}
     grid = np.array(sorted({*tried, *np.concatenate([-(g := np.geomspace(1e-6, 1e9, 91)), g])}))
     grid = grid[(grid > case.image.low) & (grid < case.image.high)]
     heights = case.values(surface, grid)
-    found = {float(z): _is_zero(case, surface, float(z)) for z in grid[heights == 0]}
-    for i in np.flatnonzero(np.sign(heights[:-1]) * np.sign(heights[1:]) < 0):
+    at = grid[heights == 0]
+    at = at if most is None else at[np.argsort(np.abs(at))][:most]
+    found = {float(z): _is_zero(case, surface, float(z)) for z in at}
+    crossed = np.flatnonzero(np.sign(heights[:-1]) * np.sign(heights[1:]) < 0)
+    for i in crossed if most is None else crossed[np.argsort(np.abs(grid[crossed]))][:most]:
         z = _bisected(case, surface, float(grid[i]), float(grid[i + 1]))
         found[z] = _is_zero(case, surface, z)
     return found

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.calculus.properties.ends import LARGEST, ends_of, power_ends
+from lossmith.calculus.properties.ends import LARGEST, ends_of, power_ends, wave_ends
 from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Node, number_of, walk
 from lossmith.numerics.double_word import two_prod, two_sum
@@ -282,8 +282,14 @@ def _exp(a: Range) -> Range:
     return _rising("exp", a)
 
 
-def _wave(a: Range) -> Range:
-    return range_of(np.full(a.low.shape, -1.0), np.ones(a.low.shape), False, a.defined)
+def _wave(name: str, a: Range) -> Range:
+    ends = [wave_ends(name, float(x), float(y)) for x, y in zip(a.low, a.high, strict=True)]
+    return range_of([e[0] for e in ends], [e[1] for e in ends], False, a.defined)
+
+
+def _sum_of_many(a: Range) -> Range:
+    """The sum of any number of values in a range."""
+    return range_of(np.where(a.low >= 0, 0.0, -np.inf), np.where(a.high <= 0, 0.0, np.inf), False, a.defined)
 
 
 RANGES: Final[Mapping[str, Callable[..., Range]]] = {
@@ -296,8 +302,8 @@ RANGES: Final[Mapping[str, Callable[..., Range]]] = {
     "cosh": lambda a: _even(a, lambda size: _rising("cosh", size)),
     "trigamma": lambda a: _negative(_rising("trigamma", a)),
     "lgamma": _lgamma,
-    "sin": _wave,
-    "cos": _wave,
+    "sin": lambda a: _wave("sin", a),
+    "cos": lambda a: _wave("cos", a),
     "add": _add,
     "subtract": lambda a, b: _add(a, _negative(b)),
     "multiply": _multiply,
@@ -325,6 +331,12 @@ RANGES: Final[Mapping[str, Callable[..., Range]]] = {
     "scaled_exp": lambda a, b: _vanishing(_multiply(a, _exp(b)), a),
     "exp_minus": lambda a, b: _add(_exp(a), _negative(b)),
     "exp_rest": lambda a, b: _add(_exp(a), _negative(b)),
+    **dict.fromkeys(("example_mean", "axis_mean"), lambda a: replace(a, away=a.positive | a.negative)),
+    **dict.fromkeys(("example_sum", "example_count", "class_others"), _sum_of_many),
+    **dict.fromkeys(("softmax", "softmax_complement"), lambda a: range_of(0.0, 1.0, True, a.defined)),
+    "class_sum": lambda a: _sum_of_many(a) if (a.low <= 0).any() else range_of(a.low, np.inf, True, a.defined),
+    "log_softmax": lambda a: range_of(-np.inf, 0.0, True, a.defined),
+    "softmax_focal": lambda a, b: range_of(-np.inf, 0.0, True, a.defined & b.defined & (b.low >= 0)),
     "one_minus_scaled_exp": lambda a, b: _add(_ONE, _negative(_multiply(a, _exp(b)))),
 }
 
@@ -345,7 +357,7 @@ def _is_minus(a: Node, b: Node) -> bool:
 
 
 def ranges(roots: Sequence[Node], leaves: Mapping[Node, Range]) -> list[Range]:
-    """The ranges of formulas over boxes. Raises `UnsupportedError` for an operation over classes or examples.
+    """The ranges of formulas over boxes. Raises `UnsupportedError` for an operation without a rule.
 
     >>> from lossmith.formula.node import make, symbol
     >>> z = symbol("z", "raw", ["example"])

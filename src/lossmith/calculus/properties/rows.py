@@ -18,8 +18,12 @@ from lossmith.calculus.evidence import Fact
 from lossmith.calculus.properties import witnesses
 from lossmith.calculus.properties.cases import Study, folded
 from lossmith.calculus.properties.composition import is_convex, is_strictly_convex
+from lossmith.calculus.properties.ranges import range_of, ranges
+from lossmith.errors import UnsupportedError
 from lossmith.formula.node import Node
+from lossmith.formula.roles import CLASS_KINDS
 from lossmith.interpret import NUMPY, interpret
+from lossmith.numerics.interval import DOMAINS, REAL, Interval
 
 Floats = NDArray[np.float64]
 
@@ -55,6 +59,12 @@ def _values(study: Study, root: Node, targets: Floats, raws: Floats) -> Floats:
 
 def _stacked(study: Study) -> tuple[Floats, Floats, Floats]:
     return tuple(np.array(part) for part in zip(*_pairs(study), strict=True))  # type: ignore[return-value]
+
+
+def are_numbers(study: Study) -> bool:
+    """Whether all rows that are looked at have a loss."""
+    targets, a, _ = _stacked(study)
+    return bool(np.isfinite(_values(study, study.body.node, targets, a)).all())
 
 
 def convex(study: Study) -> Fact[bool]:
@@ -151,6 +161,44 @@ def strongly_convex(study: Study) -> Fact[float | None]:
         text = witnesses.row_flat(study, target.tolist(), rows[k].tolist(), (rows[k] + direction).tolist(), FLAT)
         return Fact(None, "refuted", 1, note, text)
     return Fact(float(rises[k]), "sampled", len(rows))
+
+
+def bounded_below(study: Study) -> Fact[float | None]:
+    """The bound that ranges of the parts show for any number of classes, where rows were seen that come next to it."""
+    body, shares = study.body, Interval(0.0, 1.0)
+    targets = shares if body.kind in CLASS_KINDS else DOMAINS.get(body.kind, REAL)
+    image = shares if body.image == "simplex" else DOMAINS.get(body.image, REAL)
+    leaves = {
+        body.target: range_of(targets.low, targets.high),
+        body.raw: range_of(image.low, image.high, image.low == 0),
+    }
+    try:
+        found = ranges([folded(study.plain)], leaves)[0]
+    except (UnsupportedError, KeyError):
+        return Fact(None, "open", note=OF_CLASSES)
+    low = float(found.low[0]) + 0.0
+    if not (found.defined.all() and math.isfinite(low)):
+        return Fact(None, "open", note=OF_CLASSES)
+    for target in _targets(study):
+        rows = _toward(study, target)
+        values = _values(study, body.node, np.broadcast_to(target, rows.shape), rows).sum(axis=1)
+        if not np.nanmin(values) - low <= NEAREST * max(1.0, abs(low)):
+            return Fact(
+                None, "open", note=f"never below {low:g}; the least depends on the target or on how many classes"
+            )
+    return Fact(low, "proved", note=REACHED)
+
+
+OF_CLASSES: Final = "a row of classes"
+REACHED: Final = "for any number of classes; approached where the true class is ever farther in front of the others"
+NEAREST: Final = 1e-9
+
+
+def _toward(study: Study, target: Floats) -> Floats:
+    """Rows that say the target ever more clearly."""
+    if study.body.given:
+        return np.stack([(1 - s) * target + s / target.size for s in (1e-3, 1e-6, 1e-10)])
+    return np.stack([size * (2 * target - 1) for size in (1.0, 10.0, 30.0, 300.0)])
 
 
 def steepest(study: Study) -> Fact[float]:

@@ -17,9 +17,10 @@ import numpy as np
 
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.properties import rows, witnesses
-from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, hole, place
+from lossmith.calculus.properties.bending import bend_of, case_cuts, corners_known, place
 from lossmith.calculus.properties.cases import Case, Floats, Study, studied
 from lossmith.calculus.properties.extremes import FAR, Extremes, extremes
+from lossmith.calculus.properties.holes import holes, is_number, lost, words
 from lossmith.calculus.properties.simplest import simplest
 from lossmith.calculus.properties.tails import tail
 from lossmith.errors import UnsupportedError
@@ -30,6 +31,8 @@ LIMIT: Final = 1e6  # what is passed where no constant exists
 STEP: Final = 2.0**-30
 GROWTH: Final = 13  # values at the end of a way that are looked at: a factor of 1000 in distance
 JUMPS: Final = "the loss jumps"
+STEEP: Final = "the gradient is {:.3g} at {}"
+BENT: Final = "the second derivative is {:.3g} at {}"
 MOVING: Final = "corners that move with other numbers"
 LOOSE: Final = 1e-4  # a proved bound that is further than this from what was seen is told as a bound
 
@@ -52,14 +55,16 @@ def lipschitz(definition: Definition, parameters: Mapping[str, float] | None = N
         return Fact(math.nan, "open", note=study)
     if study.of_classes:
         return rows.steepest(study)
-    if lost := hole(study):
-        return Fact(math.nan, "open", note=lost)
-    jump = None if _moving(study) else _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
+    jump = (
+        None
+        if _moving(study) or holes(study)
+        else _jump_of(study, study.body.node, lambda case: case.node, of_gradient=False)
+    )
     if jump is not None:
         return jump
-    passed = _passes(study, study.body.slope, "the gradient is {:.3g} at {}", witnesses.steep)
-    if passed is None and _moving(study):
-        return Fact(math.nan, "open", note=MOVING)
+    passed = _passes(study, study.body.slope, STEEP, witnesses.steep)
+    if passed is None and (unsure := lost(study) or (MOVING if _moving(study) else "")):
+        return Fact(math.nan, "open", note=unsure)
     return passed or _constant(study, [slope_of(case) for case in study.distinct], study.body.slope)
 
 
@@ -75,8 +80,9 @@ def smoothness(definition: Definition, parameters: Mapping[str, float] | None = 
         return Fact(math.nan, "open", note=study)
     if study.of_classes:
         return rows.most_bent(study)
-    if lost := hole(study):
-        return Fact(math.nan, "open", note=lost)
+    if holes(study):
+        passed = _passes(study, bend_formula(study), BENT, witnesses.bent)
+        return passed or Fact(math.nan, "open", note=lost(study))
     if _moving(study):
         return Fact(math.nan, "open", note=MOVING)
     for of_gradient, root, form in ((False, study.body.node, "node"), (True, study.body.slope, "slope")):
@@ -84,7 +90,7 @@ def smoothness(definition: Definition, parameters: Mapping[str, float] | None = 
         if jump is not None:
             return jump
     bend = bend_formula(study)
-    passed = _passes(study, bend, "the second derivative is {:.3g} at {}", witnesses.bent)
+    passed = _passes(study, bend, BENT, witnesses.bent)
     return passed or _constant(study, [bend_of(case) for case in study.distinct], bend)
 
 
@@ -122,38 +128,59 @@ def _target(study: Study, case: Case) -> float:
     return study.targets[0] if case.target is None else case.target
 
 
-def _passes(study: Study, root: Node, words: str, write: Callable[..., str | None]) -> Fact[float] | None:
+def _passes(
+    study: Study, root: Node, said: str, write: Callable[..., str | None], *, outwards: bool = False
+) -> Fact[float] | None:
     """A point at which a formula is larger than `LIMIT`, on a way along which it grows as far as it can be followed.
 
-    The ways go far out and close in on 0 and on the target, and to extreme targets: a large constant does not grow.
+    The ways go far out, close in on 0, on the target and on places without a number, and to extreme targets: a large
+    constant does not grow. `outwards`: only those that go far out.
     """
-    for y, z in _ways(study):
-        values = np.abs(study.at(root, y, z))
+    for way in _ways(study):
+        if outwards and way.towards is not None:
+            continue
+        values = np.abs(study.at(root, way.targets, way.raws))
+        if holes(study):  # a derivative may go on where the loss is no number
+            values = np.where(np.isfinite(study.at(study.body.node, way.targets, way.raws)), values, np.nan)
         kept = np.flatnonzero(np.isfinite(values))
         if not _grows(values[kept]):
             continue
-        first = int(kept[np.flatnonzero(values[kept] > 4 * LIMIT)[0]])
-        target, raw = float(y[first]), float(z[first])
-        note = words.format(values[first], place(study, target, raw)) + ", and grows from there"
+        small = np.flatnonzero(~(values[kept] > 4 * LIMIT))
+        first = int(kept[small[-1] + 1 if small.size else 0])
+        target, raw = float(way.targets[first]), float(way.raws[first])
+        if holes(study) and not is_number(study, target, raw):
+            continue
+        end = "from there" if way.towards is None else f"towards {study.body.raw!r}={way.towards:g}"
+        note = said.format(values[first], place(study, target, raw)) + f", and grows {end}"
         return Fact(math.inf, "refuted", 1, note, write(study, target, raw, LIMIT))
     return None
 
 
-def _ways(study: Study) -> Iterator[tuple[Floats, Floats]]:
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Rows of (targets, raw predictions) that lead far out, or `towards` a raw prediction."""
+
+    targets: Floats
+    raws: Floats
+    towards: float | None = None
+
+
+def _ways(study: Study) -> Iterator[Way]:
     """Rows of (targets, raw predictions) that lead out of all bounds."""
     far, image = np.geomspace(1e-30, 1e30, 241), study.cases[0].image
+    fine = np.unique(np.concatenate([far, np.arange(1.0, 701.0)]))
     for y in study.targets:
-        fine = np.unique(np.concatenate([far, np.arange(1.0, 701.0)]))
-        for centre, sign, size in product(dict.fromkeys((0.0, y)), (-1, 1), (fine, far[::-1])):
-            z = centre + sign * size
-            z = z[(z > image.low) & (z < image.high)]
-            yield np.full(z.shape, y), z
+        centres = [0.0, y, *(hole.raw for hole in holes(study) if hole.target == y)]
+        for centre, sign, outwards in product(dict.fromkeys(centres), (-1, 1), (True, False)):
+            z = centre + sign * (fine if outwards else far[::-1])
+            z = z[(z > image.low) & (z < image.high) & (outwards | (z != centre))]
+            yield Way(np.full(z.shape, y), z, None if outwards else centre)
     signs = {"real": (-1, 1), "nonnegative": (1,), "positive": (1,), "count": (1,)}.get(study.body.kind, ())
     sizes = (
         (np.ceil(far[far >= 1]), far[far <= 1][::-1]) if study.body.kind == "positive" else (np.ceil(far[far >= 1]),)
     )
-    for sign, size, z in product(signs, sizes, (0.5, 1.5, 4.0)):
-        yield sign * size, np.full(size.shape, z)
+    for sign, size, raw in product(signs, sizes, (0.5, 1.5, 4.0)):
+        yield Way(sign * size, np.full(size.shape, raw))
 
 
 def _grows(values: Floats) -> bool:
@@ -193,10 +220,14 @@ def _largest_at_the_edge(values: Floats) -> bool:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What a row far from its target pulls: ever more ("none"), at most `bound` ("bounded"), in the end nothing."""
+    """What a row far from its target pulls: ever more ("none"), at most `bound` ("bounded"), in the end nothing.
+
+    `bound` is infinite, too, where rows pull without bound `beside` one place and not far away.
+    """
 
     kind: Literal["none", "bounded", "redescending"]
     bound: float
+    beside: str = ""
 
     @property
     def text(self) -> str:
@@ -207,6 +238,9 @@ class Robustness:
         """
         if self.kind == "none":
             return "none: a row pulls more the farther it is"
+        if self.beside:
+            away = "less and less" if self.kind == "redescending" else "no more than a number"
+            return f"{self.kind}: far away a row pulls {away}, but without bound beside {self.beside}"
         rest = ", and less and less far away" if self.kind == "redescending" else ""
         return f"{self.kind}: no row pulls more than {self.bound:.6g}{rest}"
 
@@ -224,17 +258,29 @@ def robust(definition: Definition, parameters: Mapping[str, float] | None = None
         return Fact(Robustness("none", math.nan), "open", note=pull.note)
     if pull.note.startswith(JUMPS):
         return Fact(Robustness("none", math.nan), "open", note="the loss jumps, so a gradient says nothing of far rows")
-    if math.isinf(pull.value):
-        return Fact(Robustness("none", math.inf), pull.evidence, pull.points, pull.note, pull.counterexample)
     if study.of_classes:
-        return Fact(Robustness("bounded", pull.value), pull.evidence, pull.points, pull.note)
+        kind: Literal["none", "bounded"] = "none" if math.isinf(pull.value) else "bounded"
+        return Fact(Robustness(kind, pull.value), pull.evidence, pull.points, pull.note, pull.counterexample)
+    beside = pull.note.rpartition(" towards ")[2] if math.isinf(pull.value) else ""
+    farther = _passes(study, study.body.slope, STEEP, witnesses.steep, outwards=True) if beside else pull
+    if farther is not None and math.isinf(farther.value):
+        return Fact(Robustness("none", math.inf), farther.evidence, 1, farther.note, farther.counterexample)
+    return _far(study, pull, beside)
+
+
+def _far(study: Study, pull: Fact[float], beside: str) -> Fact[Robustness]:
+    """What rows do that are far away, where their pull has a bound or is without one beside a place only."""
+    end = next((hole for hole in holes(study) if "nothing" in (hole.below, hole.above)), None)
+    if end is not None:
+        return Fact(Robustness("none", math.nan), "open", note=words(study, end))
     fades = [_fades(case, side) for case in study.cases for side in _far_sides(study, case)]
     if all(f is True for f in fades):
-        return Fact(Robustness("redescending", pull.value), pull.evidence, pull.points, pull.note)
+        evidence = "proved" if beside else pull.evidence
+        return Fact(Robustness("redescending", pull.value, beside), evidence, pull.points, pull.note)
     seen = [_fades_as_seen(study, case, side) for case in study.cases for side in _far_sides(study, case)]
     kind: Literal["bounded", "redescending"] = "redescending" if seen and all(seen) else "bounded"
-    evidence = pull.evidence if kind == "bounded" else "sampled"
-    return Fact(Robustness(kind, pull.value), evidence, pull.points or len(seen), pull.note)
+    evidence = pull.evidence if kind == "bounded" and not beside else "sampled"
+    return Fact(Robustness(kind, pull.value, beside), evidence, pull.points or len(seen), pull.note)
 
 
 def _far_sides(study: Study, case: Case) -> tuple[int, ...]:
@@ -257,6 +303,8 @@ def _fades(case: Case, side: int) -> bool | None:
         return None
     zero = float(far.plain.low[0]) == float(far.plain.high[0]) == 0
     bounded = bool(np.isfinite(far.scaled.low).all() and np.isfinite(far.scaled.high).all())
+    if not far.plain.defined.all():
+        return None
     return True if zero or (far.power < 0 and bounded) else None
 
 

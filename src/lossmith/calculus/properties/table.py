@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lossmith.calculus.evidence import Fact
 from lossmith.calculus.facts import additive, shape
+from lossmith.calculus.functional import UNNAMED
 from lossmith.calculus.properties.bending import convex, strict_everywhere, strongly_convex
+from lossmith.calculus.properties.by_column import joined, settings, unknown
 from lossmith.calculus.properties.calibrated import classification_calibrated
+from lossmith.calculus.properties.cases import studied
 from lossmith.calculus.properties.dependence import dependence
 from lossmith.calculus.properties.functionals import estimates
+from lossmith.calculus.properties.holes import lost
 from lossmith.calculus.properties.levels import bounded_below, differentiable, symmetric
 from lossmith.calculus.properties.noise import noise_model
 from lossmith.calculus.properties.outcomes import ASKED
 from lossmith.calculus.properties.proper import proper, strictly_proper
-from lossmith.calculus.properties.steepness import lipschitz, robust, smoothness
+from lossmith.calculus.properties.steepness import Robustness, lipschitz, robust, smoothness
 from lossmith.formula.definition import Definition
 
 Parameters = Mapping[str, float] | None
@@ -69,16 +73,28 @@ class Property:
     words: Callable[[Any], str] = plain
 
 
+def _where_defined(find: Find) -> Find:
+    """A fact that is seen or proved by numbers at places: open where the loss is no number at some place."""
+
+    def found(definition: Definition, parameters: Parameters) -> Fact[Any]:
+        fact = find(definition, parameters)
+        study = studied(definition, parameters) if fact.evidence in ("proved", "sampled") and fact.value else ""
+        missing = "" if isinstance(study, str) else lost(study)
+        return replace(fact, evidence="open", points=0, note=missing) if missing else fact
+
+    return found
+
+
 def _of_form(find: Callable[[Definition], Fact[Any]]) -> Find:
     return lambda definition, parameters: find(definition)
 
 
 ROWS: Final = (
-    Property("functional", "estimates", estimates),
-    Property("noise_model", "noise model", noise_model),
-    Property("proper", "proper", proper),
-    Property("strictly_proper", "strictly proper", strictly_proper),
-    Property("classification_calibrated", "calibrated", classification_calibrated),
+    Property("functional", "estimates", _where_defined(estimates)),
+    Property("noise_model", "noise model", _where_defined(noise_model)),
+    Property("proper", "proper", _where_defined(proper)),
+    Property("strictly_proper", "strictly proper", _where_defined(strictly_proper)),
+    Property("classification_calibrated", "calibrated", _where_defined(classification_calibrated)),
     Property("convex", "convex", convex),
     Property("strictly_convex", "strictly convex", strict_everywhere),
     Property("strongly_convex", "strongly convex", strongly_convex, _constant),
@@ -92,7 +108,34 @@ ROWS: Final = (
     Property("shape", "shape", _of_form(shape)),
     Property("dependence", "depends also on", dependence),
 )
-PROPERTIES: Final[Mapping[str, Property]] = {row.name: row for row in ROWS}
+OF_FORM: Final = ("additive", "shape", "dependence")  # read off the formula, columns and all
+AT_NUMBERS: Final = ("functional", "noise_model", "proper", "strictly_proper", "classification_calibrated")
+NOTHING: Final[Mapping[str, Any]] = {
+    "functional": UNNAMED,
+    "robust": Robustness("none", math.nan),
+    "strongly_convex": None,
+    "bounded_below": None,
+}
+
+
+def _by_column(row: Property) -> Find:
+    """The fact of a loss that reads columns: what is seen or proved at one value of them only is looked at at others."""
+
+    def found(definition: Definition, parameters: Parameters) -> Fact[Any]:
+        fact, fixed = row.find(definition, parameters), settings(definition)
+        everywhere = fact.evidence == "proved" and row.name not in AT_NUMBERS  # columns are free in these proofs
+        if not fixed or everywhere or fact.evidence in ("open", "refuted"):
+            return fact
+        facts = [(said, row.find(one, parameters)) for said, one in fixed]
+        columns = [name for name in definition.declaration.columns if name not in fixed[0][1].declaration.columns]
+        return joined(fact, facts, columns, row.words, NOTHING.get(row.name, unknown(fact.value)))
+
+    return found
+
+
+PROPERTIES: Final[Mapping[str, Property]] = {
+    row.name: row if row.name in OF_FORM else replace(row, find=_by_column(row)) for row in ROWS
+}
 
 
 def arises(fact: Fact[Any]) -> bool:

@@ -1,13 +1,15 @@
 """How much exp(-loss) adds up to over all targets, at chosen raw predictions: 1 for a complete density.
 
 Comes in: the formula of one example and raw predictions. Goes out: the totals, by sums over whole numbers and classes
-and by the double-exponential rule (Takahasi and Mori 1974) over lines: split at the prediction, from 1e-130 to 1e130.
+and by the double-exponential rule (Takahasi and Mori 1974) over lines: split at the prediction and at corners, from
+1e-65 to 1e65.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +20,11 @@ from lossmith.interpret import NUMPY, interpret
 
 Floats = NDArray[np.float64]
 
-REACH: Final = 5.25  # exp(pi/2 sinh 5.25) = 1e130: beyond, squares leave float64
+REACH: Final = 5.25  # exp(pi/2 sinh 5.25) = 1e65
 POINTS: Final = 6001
 COUNTS: Final = 20001
 SMALL: Final = 1e-9
+SHIFTS: Final = (0.0, -140.0, -280.0)
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,17 @@ class Total:
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """exp(-loss) as a function of the target, at one raw prediction (several heads: one each; classes: a row)."""
+    """exp(-loss) as a function of the target, at one raw prediction (several heads: one each; classes: a row).
+
+    `centre`: a target that fits; `corners`: other targets at which the function has a corner or a jump.
+    """
 
     node: Node
     target: Node
     fixed: Mapping[Node, Any]
     raw: Mapping[Node, Any]
     centre: float
+    corners: tuple[float, ...] = ()
 
     def logarithm(self, targets: Floats) -> Floats:
         """Minus the loss at targets (n,) or rows of targets (n, classes)."""
@@ -78,7 +85,10 @@ def _counts(density: Density, classes: int) -> Total:
 
 
 def _line(density: Density, classes: int) -> Total:
-    return _joined([_half(density, lambda t: density.centre + t), _half(density, lambda t: density.centre - t)])
+    """From corner to corner, and from the outermost ones to the ends."""
+    at = sorted({density.centre, *density.corners})
+    inner = [_between(density, low, high) for low, high in pairwise(at)]
+    return _joined([*inner, _half(density, lambda t: at[-1] + t), _half(density, lambda t: at[0] - t)])
 
 
 def _half_line(density: Density, classes: int) -> Total:
@@ -97,8 +107,11 @@ def _joined(parts: Sequence[float]) -> Total:
 def _half(density: Density, place: Callable[[Floats], Floats]) -> float:
     """The integral over the distance t > 0 with t = exp(pi/2 sinh u); infinite if the far end is still alive."""
     u = np.linspace(-REACH, REACH, POINTS)
-    exponent = np.pi / 2 * np.sinh(u)
-    logs = density.logarithm(place(np.exp(exponent))) + exponent + np.log(np.pi / 2 * np.cosh(u))
+    for shift in SHIFTS:  # nearer to 0 where all of it lies below the smallest distance
+        exponent = np.pi / 2 * np.sinh(u) + shift
+        logs = density.logarithm(place(np.exp(exponent))) + exponent + np.log(np.pi / 2 * np.cosh(u))
+        if np.argmax(logs) > 0:
+            break
     return _added(logs, u[1] - u[0], open_end=True)
 
 

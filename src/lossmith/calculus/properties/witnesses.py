@@ -119,6 +119,21 @@ def below(study: Study, target: object, z: float, limit: float) -> str | None:
     ])  # fmt: skip
 
 
+def lost(study: Study, target: object, z: float) -> str | None:
+    """A loss that is no finite number."""
+    return program(study, [
+        f"assert not np.isfinite(loss.per_example([{target!r}], [{z!r}]{given(study, 1)})[0])",
+    ])  # fmt: skip
+
+
+def one_sided(study: Study, first: tuple[float, float], second: tuple[float, float]) -> str | None:
+    """Of two rows that mirror each other one has a loss."""
+    return program(study, [
+        f"a, b = loss.per_example([{first[0]!r}, {second[0]!r}], [{first[1]!r}, {second[1]!r}]{given(study, 2)})",
+        "assert np.isfinite(a) != np.isfinite(b)",
+    ])  # fmt: skip
+
+
 def row_chord(study: Study, target: Sequence[float], a: Sequence[float], b: Sequence[float]) -> str | None:
     """As `chord`, for a row of classes."""
     return program(study, [

@@ -170,7 +170,7 @@ def _pulls(view: View) -> Iterator[str]:
     if found is None:
         return
     if is_number(view):
-        yield words.errors_pull(found)
+        yield words.errors_pull(found, view.joint or bool(view.around), "abs" in view.around)
         return
     usual = _log_loss(view)
     yield words.rows_pull(found, None if usual is None else pulls(usual), view.classes - 1 if view.has_classes else 0)

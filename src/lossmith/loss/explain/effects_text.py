@@ -186,13 +186,30 @@ POWERS: Final[Mapping[int, str]] = {
     2: "The pull of a row grows with the square of its error: ten times the error pulls 100 times as hard.",
     3: "The pull of a row grows with the third power of its error: ten times the error pulls 1,000 times as hard.",
 }
+TOGETHER_ONLY: Final = "Between the rows of one batch, {}{} How hard all of them pull changes with the batch"
+TURNS: Final = (
+    ", and where the finished number lies below the level at which it turns round, all of them push the other way"
+)
 PUSHED: Final = "No error pulls towards the truth: every row pushes its prediction away from its target."
 LEVEL: Final = 1.02  # pulls of far errors that differ less than this are nearly the same
 LATE: Final = 1e5  # errors beyond are too far to say that pulls stay as they are from there on
 
 
-def errors_pull(found: Pulls) -> str:
-    """How the pull of a row changes with the size of its error."""
+def errors_pull(found: Pulls, together: bool = False, turns: bool = False) -> str:
+    """How the pull of a row changes with the size of its error.
+
+    `together`: rows are finished together, so that only those of one batch compare; `turns`: the finished number turns round.
+
+    >>> errors_pull(Pulls((0.1, 1.0, 10.0), (0.1, 1.0, 10.0), (0.1, 1.0, 10.0), power=1), together=True)[:60]
+    'Between the rows of one batch, the pull of a row grows in pr'
+    """
+    said = _errors_pull(found)
+    if not together:
+        return said
+    return f"{TOGETHER_ONLY.format(said[0].lower(), said[1:])}{TURNS if turns else ''}."
+
+
+def _errors_pull(found: Pulls) -> str:
     if found.power is not None and max(found.first[1], found.second[1]) < 0:
         return PUSHED
     if found.power is not None:
@@ -291,7 +308,7 @@ def _far(fine: Sequence[tuple[float, float]], last: float, unit: float) -> str:
         return ", the same further out"
     if start and all(abs(g / start - 1) < LEVEL - 1 for g in pulls):
         return ", nearly the same further out"
-    if level < LATE:
+    if level < min(LATE, beyond[-1][0]):
         between = "" if _steady(pulls) else ", with ups and downs"
         start_at = f"beyond {number(last)}" if number(level) == number(last) else f"from {_about(fine, level, -1)} on"
         return f"{between}, {_hard(end / unit)} {start_at}"

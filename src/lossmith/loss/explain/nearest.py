@@ -226,7 +226,7 @@ def _equal(near: Fit, problem: Problem, by: str, checks: Spots) -> Nearest | Non
         by,
         tuple((float(label), float(f)) for label, f in zip(labels, solution.factors, strict=True)),
         len(problem.own) + len(_entries(places, group)),
-        _one(tuple(rest.values())),
+        _one(tuple(rest.values()), max(1.0, float(np.abs(np.asarray(solution.factors, dtype=float)).max()))),
     )
 
 
@@ -234,9 +234,9 @@ def _parameters(candidate: Candidate, fitted: Mapping[str, float]) -> tuple[tupl
     return tuple((name, fitted.get(name, usual)) for name, usual in candidate.view.values.items())
 
 
-def _one(rests: tuple[float, ...]) -> float | None:
-    """The common number, if there is one; differences of balls that are 0 are below 2**-200."""
-    if max(map(abs, rests)) < NOTHING:
+def _one(rests: tuple[float, ...], size: float) -> float | None:
+    """The common number, if there is one; differences of balls of this size that are 0 are below 2**-200 of it."""
+    if max(map(abs, rests)) < NOTHING * size:
         return 0.0
     return rests[0] if max(rests) - min(rests) <= 1e-14 * max(map(abs, rests)) else None
 
