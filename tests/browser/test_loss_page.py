@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import lossmith as ls
+from lossmith.emit.to_js import literal
+from lossmith.loss.javascript import javascript_object
 from lossmith.report.loss_page import collect
 from lossmith.report.loss_page.best import best
 from lossmith.report.loss_page.collect import windowed
@@ -33,6 +35,13 @@ LOSSES: dict[str, ls.Loss] = {
     "heads": HEADS,
     "own": OWN,
 }
+SHAPES: dict[str, ls.Loss] = {
+    "root": ls.parse("abs(y - z)**0.5", target="real", name="root"),
+    "pole": ls.parse("1/(z - 1)**2 + (y - z)**2", target="real", name="pole"),
+    "log": ls.parse("log(y - z)", target="real", name="log"),
+    "cut": ls.parse("bce.truncate(1.5)"),
+}
+"""Of these readings are compared: slopes without bound, places without a number, a corner between points of the grid."""
 MOVED = {"huber": 2.5, "focal": 0.5, "dice": 3.0, "own": 7.0}
 SAMPLE = ("ordinal", "tweedie")
 AGREE = 1e-12
@@ -49,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         if names not in found:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(collect, "fact_rows", lambda loss: ())
-                shown: Page = show(*(LOSSES[name] for name in names))
+                shown: Page = show(*((LOSSES | SHAPES)[name] for name in names))
             found[names] = shown.save(folder / f"{'-'.join(names)}.html")
         return found[names]
 
@@ -123,14 +132,14 @@ def test_the_numbers_are_those_of_python(opened: Any, made: Any, name: str) -> N
                 assert (np.abs(predicted - ours.predicted) <= AGREE * np.abs(ours.predicted)).all()
 
 
-@pytest.mark.parametrize("name", ["huber", "cross_entropy", "own"])
+@pytest.mark.parametrize("name", ["huber", "cross_entropy", "own", "root", "pole", "log", "cut"])
 def test_the_script_reads_off_what_python_read_off(opened: Any, made: Any, name: str) -> None:
-    page, loss = opened(made(name)), LOSSES[name]
+    page, loss = opened(made(name)), LOSSES.get(name)
     rows = [[c.inner_text() for c in row.locator("td").all()] for row in page.locator(".reading tbody tr").all()]
     still = made(name).read_text("utf-8").partition('<table class="reading')[2].partition("</table>")[0]
     for cells in rows:
         assert all(f">{cell}</td>" in still for cell in cells)
-    if name != "cross_entropy":
+    if name in ("huber", "own"):
         assert float(page.locator("[data-best]").inner_text()) == pytest.approx(best(loss, "real").raw[0], rel=1e-5)
 
 
@@ -139,8 +148,82 @@ def test_corners_and_the_best_constant_follow_the_slider(opened: Any, made: Any)
     page.locator(".slider input[type=number]").first.fill("2.5")
     settled(page)
     assert "curvature at −2.5, curvature at 2.5" in page.locator(".reading tbody").inner_text()
+    assert "delta=2.5" in page.locator("[data-code]").first.inner_text()
+    names = page.locator("[data-same]:visible code").all_inner_texts()
+    assert "torch.nn.HuberLoss(delta=2.5)" in names and not any("SmoothL1Loss(beta=1)" in name for name in names)
+    assert any(name.startswith("2.5 * torch.nn.SmoothL1Loss(beta=2.5)") for name in names)
     expected = ls.get("huber", delta=2.5).best_constant([0.0, 0.0, 1.0, 1.0, 8.0])
     assert float(page.locator("[data-best]").inner_text()) == pytest.approx(expected, rel=1e-5)
+    for delta in ("0.01", "0.001"):  # nearer than the points of the grid
+        page.locator(".slider input[type=number]").first.fill(delta)
+        settled(page)
+        told = page.locator(".reading tbody").inner_text()
+        assert (
+            f"curvature at −{delta}, curvature at {delta}" in told
+            and f"{delta} up to −{delta}, from {delta} on" in told
+        )
+
+
+def test_a_place_beyond_the_axis_widens_it_and_what_is_no_place_is_told(opened: Any, made: Any) -> None:
+    page = opened(made("focal"))
+    place, row = page.locator("[data-role=place]"), page.locator(".readout tbody tr").first.locator("td")
+    place.fill("-30")
+    assert float(row.first.inner_text()) == pytest.approx(
+        ls.get("focal").using("numpy").value([0.0], [-30.0]), rel=1e-5
+    )
+    assert place.get_attribute("aria-invalid") == "false"
+    page.locator("[data-axis=prediction]").check()
+    assert page.locator("[data-role=axis-word]").inner_text() == "prediction"
+    place.fill("0.9")
+    assert float(row.last.inner_text()) == pytest.approx(0.9, rel=1e-5)
+    place.fill("1.5")
+    assert (
+        place.get_attribute("aria-invalid") == "true" and "raw prediction" in page.locator(".place-fault").inner_text()
+    )
+    assert float(row.last.inner_text()) == pytest.approx(0.9, rel=1e-5)
+    # the steepest gradient of y = 0 lies at z = 2.79, where the prediction is 0.942
+    assert "1.13 at 0.942" in page.locator(".reading tbody tr").first.inner_text()
+
+
+def test_poles_do_not_flatten_the_rest(opened: Any, made: Any) -> None:
+    page = opened(made("log"))
+    for picture in ("gradient", "curvature"):
+        ticks = page.locator(f"figure[data-picture={picture}] text.tick").all_text_contents()
+        assert all(abs(float(tick.replace("−", "-"))) <= 100 for tick in ticks)
+
+
+BESTS: tuple[tuple[ls.Loss, tuple[dict[str, float], ...]], ...] = (
+    (ls.get("huber"), ({"delta": 1e-300}, {"delta": 0.5}, {"delta": 1e6})),
+    (ls.get("focal"), ({"gamma": 0.0}, {"gamma": 5.0}, {"gamma": 1000.0})),
+    (ls.get("dice"), ({"smooth": 0.0}, {"smooth": 1.0})),
+    (ls.get("tversky"), ({"alpha": 0.3, "beta": 0.7}, {"alpha": 0.9, "beta": 0.1})),
+    (ls.get("quantile"), ({"level": 0.5}, {"level": 0.9})),
+    (ls.parse("bce.truncate(1.5)"), ({"tau": 1.5}, {"tau": 3.0})),
+    (ls.parse("mse.flood(0.3)"), ({},)),
+    (ls.get("bce", on="probability"), ({},)),
+    (OWN, ({"k": 0.01}, {"k": 100.0})),
+    *((ls.parse(text, target="real"), ({},)) for text in (
+        "where(abs(y - z) < 0.5, 0, 1)", "abs(y-z)**0.5", "log(y-z)", "sin(y-z)**2", "3 + 0*z", "1/(z-3)", "exp(-z)",
+        "(y-z)**4", "maximum(0, 1-z)**2 + 7",
+    )),
+)  # fmt: skip
+
+
+def test_the_best_constant_after_a_move_is_what_python_says_there(opened: Any, made: Any) -> None:
+    page = opened(made("huber"))
+    for loss, moves in BESTS:
+        program = javascript_object(loss)
+        for values in moves:
+            bound = loss.using("numpy").bind(**values)
+            told = best(bound, bound.target)
+            sample = {name: getattr(told, name) for name in ("targets", "columns", "places", "ends")}
+            asked = f"lossmithBest.bestOf({program}, {literal(sample)}, {{}}, null, {literal(bound.parameters)})"
+            found = page.evaluate(f"() => {asked}")
+            assert found["why"] == told.why_not, bound.name
+            at = found["at"]
+            assert (at is None) == (not told.raw) and (
+                at is None or at == pytest.approx(told.raw[0], rel=1e-6, abs=1e-9)
+            )
 
 
 def test_zoom_axis_and_cursor_work_from_the_keyboard(opened: Any, made: Any) -> None:

@@ -57,6 +57,10 @@ def show(
 ) -> None:
     """Show the formula, derivatives and known facts of a loss, and what it does: as text, or as a page with sliders."""
     given = parameters(numbers)
+    if steps and (open_page or out is not None):
+        raise CommandError(
+            "LM606", "--steps is printed as text and has no page; leave out --steps, or --open and --out."
+        )
     if activation or not losses:
         _show_activations(activation or [], given, out, open_page, not (losses or steps or target or link))
         return

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import lossmith as ls
-from lossmith.report.loss_page.curves import curves, grid, jumps, least, section, with_corners
+from lossmith.report.loss_page import jumps as found_jumps
+from lossmith.report.loss_page.curves import curves, grid, least, section
+from lossmith.report.loss_page.extremes import peak
+from lossmith.report.loss_page.jumps import KINDS, jumps, with_corners
 from lossmith.report.loss_page.record import Jump, View
 from lossmith.report.loss_page.scenes import views
 
@@ -21,7 +24,7 @@ def first_view(loss: ls.Loss) -> View:
 def jumps_of(loss: ls.Loss, window: tuple[float, float] | None = None) -> list[Jump]:
     view = first_view(loss)
     x = grid(view, not loss.is_additive, window)
-    found = [jumps(partial(curves, loss, s), curves(loss, s, x)) for s in view.scenes]
+    found = [found_jumps.jumps_of(loss, s, curves(loss, s, x)) for s in view.scenes]
     return [jump for line in found for jump in line]
 
 
@@ -64,12 +67,20 @@ def test_of_a_batch_the_finished_number_moves() -> None:
         (ls.get("expectile", level=0.9), [(0.0, "curvature")]),
         (ls.parse("where(abs(y - z) < 1, 0, 1) + 0*z", target="real"), [(-1.0, "loss"), (1.0, "loss")]),
         (ls.parse("maximum(abs(y - z) - 0.3, 0)", target="real"), [(-0.3, "gradient"), (0.3, "gradient")]),
+        # nearer than the points of the grid, which are 0.02 apart
+        (ls.get("huber", delta=0.01), [(-0.01, "curvature"), (0.01, "curvature")]),
+        (ls.get("huber", delta=1e-3), [(-1e-3, "curvature"), (1e-3, "curvature")]),
+        (
+            ls.parse("where(abs(y - z - 1) < 1e-6, 0, 1) + 0*z", target="real"),
+            [(-1 - 1e-6, "loss"), (-1 + 1e-6, "loss")],
+        ),
     ],
 )
 def test_jumps_lie_where_the_formula_has_them(loss: ls.Loss, expected: list[tuple[float, str]]) -> None:
     found = jumps_of(loss.using("numpy"))
     assert [jump.what for jump in found] == [what for _, what in expected]
     assert [jump.at for jump in found] == pytest.approx([at for at, _ in expected], abs=1e-9)
+    assert not any(jump.endless for jump in found)
 
 
 @pytest.mark.parametrize("name", ["mse", "log_cosh", "bce", "focal", "poisson", "student_t", "gamma_likelihood"])
@@ -88,9 +99,9 @@ def test_a_batch_that_is_flooded_has_corners() -> None:
 
 def test_the_window_holds_the_corners() -> None:
     loss = ls.get("huber", delta=10).using("numpy")
-    assert with_corners(first_view(loss), partial(curves, loss), False).window == pytest.approx((-15.0, 15.0))
+    assert with_corners(first_view(loss), loss).window == pytest.approx((-15.0, 15.0))
     steep = ls.get("huber", delta=1e6).using("numpy")
-    assert with_corners(first_view(steep), partial(curves, steep), False).window == (-4.0, 4.0)
+    assert with_corners(first_view(steep), steep).window == (-4.0, 4.0)
 
 
 def test_the_least_loss_is_closed_in() -> None:
@@ -107,3 +118,25 @@ def test_a_line_without_a_number_is_told_as_such() -> None:
     found = curves(loss, scene, np.array([-2.0, -1.0]))
     assert np.isnan(found.loss).all()
     assert np.isnan(least(partial(curves, loss, scene), found)).all()
+
+
+@pytest.mark.parametrize(
+    ("formula", "jump", "endless", "lowest"),
+    [
+        ("abs(y - z)**0.5", (0.0, "gradient"), {"gradient", "curvature"}, (0.0, 0.0)),
+        ("1/(z - 1)**2 + (y - z)**2", (1.0, "loss"), {"loss", "gradient", "curvature"}, None),
+        ("log(y - z)", None, {"gradient", "curvature"}, (-2.0, -math.inf)),
+        ("sqrt(y - z)", None, {"gradient", "curvature"}, (-2.0, 0.0)),
+        ("log(cosh(50*(y - z)))", None, set(), (0.0, 0.0)),
+    ],
+)
+def test_what_has_no_bound_is_told_from_what_is_steep(
+    formula: str, jump: tuple[float, str] | None, endless: set[str], lowest: tuple[float, float] | None
+) -> None:
+    loss = ls.parse(formula, target="real").using("numpy")
+    view, scene = first_view(loss), first_view(loss).scenes[0]
+    found, measure = curves(loss, scene, grid(view, False)), partial(curves, loss, scene)
+    assert {what for what in KINDS if peak(measure, found, what).endless} == endless
+    assert [(j.at, j.what) for j in found_jumps.jumps_of(loss, scene, found) if j.endless] == ([jump] if jump else [])
+    if lowest:
+        assert least(measure, found) == pytest.approx(lowest, abs=1e-9)

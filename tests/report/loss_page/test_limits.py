@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import lossmith as ls
-from lossmith.loss.library import get
+from lossmith.loss.library import get, look_up
 from lossmith.numerics.formats import format_of
-from lossmith.report.loss_page.limits import limits
+from lossmith.report.loss_page.limits import limits, outputs
+from lossmith.report.loss_page.tables import limits as limits_table
 from tests.report.loss_page.exact_rows import exact_row
 
 FORMATS = {"float32": np.float32, "float64": np.float64}
@@ -44,7 +45,7 @@ def inwards(limit):
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_formulas_written_by_hand_break_at_the_same_place(name):
-    found = [limit for limit in limits(get(name)) if limit.output == "value"]
+    found = [limit for limit in limits(get(name)) if limit.output == "value" and limit.side != "near"]
     assert {limit.format for limit in found} == set(FORMATS)
     for limit in found:
         as_floats = FORMATS[limit.format]
@@ -66,7 +67,7 @@ def test_nothing_breaks_between(name):
             low, high = (sides.get(side, far) for side, far in (("below", -80.0), ("above", 80.0)))
             with np.errstate(all="ignore"):
                 between = BY_HAND[name](as_floats(target), np.linspace(low, high, 2001).astype(as_floats))
-            middle = np.linspace(low, high, 2001) != 0.0
+            middle = np.linspace(low, high, 2001) != 0.0  # towards the target it may break as well
             assert np.isfinite(between).all()
             assert (between[middle] != 0).all()
 
@@ -99,6 +100,36 @@ def test_rows_that_are_finished_together_break_where_their_squares_overflow():
         assert (limit.at < 0) == (side == "below")
         assert math.isclose(limit.ours, abs(limit.at) / 2, rel_tol=1e-6)  # one row of four
     assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("formula", "by_hand"),
+    [
+        ("log(1 + (y - z)**2)", lambda z: np.log(1 + z**2)),
+        ("exp(y - z) - (y - z) - 1", lambda z: np.exp(-z) + z - 1),
+        ("log_cosh", lambda z: np.log(np.cosh(z))),
+    ],
+)
+def test_near_the_target_what_is_small_is_lost(formula, by_hand):
+    found = [row for row in limits(look_up(formula, {})[0]) if (row.output, row.side) == ("value", "near")]
+    assert {row.format for row in found} == set(FORMATS)
+    for row in found:
+        place = FORMATS[row.format](row.at)
+        assert (
+            by_hand(place)
+            == 0
+            < row.ours
+            == pytest.approx(row.at**2 * (0.5 if formula != "log(1 + (y - z)**2)" else 1), rel=1e-3)
+        )
+        assert by_hand(place * FORMATS[row.format](1.01)) != 0 or by_hand(-place * FORMATS[row.format](1.01)) != 0
+
+
+def test_the_curvature_of_a_finished_number_is_looked_for_or_said_not_to_be():
+    found = limits(get("dice"))
+    assert {row.output for row in found} == {"gradient", "hessian"} and outputs(get("dice"))[-1] == "hessian"
+    assert limits_table(found, ("value", "gradient"))[0][1][0] == ["nowhere found"]
+    only = [row for row in found if row.output != "hessian"]
+    assert limits_table(only, ("value", "gradient"))[0][1][2] == ["not looked for"]
 
 
 def test_of_classes_the_plain_softmax_breaks_where_its_exponentials_do():

@@ -13,11 +13,11 @@ import pytest
 
 import lossmith as ls
 from lossmith import cli
-from lossmith.errors import CommandError, LossmithError
+from lossmith.errors import CommandError, LossmithError, UnsupportedError
 from lossmith.report.loss_page import collect
 from lossmith.report.loss_page.collect import certificate_rows, fact_rows, part
 from lossmith.report.loss_page.compare import compared
-from lossmith.report.loss_page.html import html, page_of, script
+from lossmith.report.loss_page.html import html, page_of, script, typeset
 from lossmith.report.loss_page.page import DISPLAYS
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=\"alert('1')\">"
@@ -121,14 +121,57 @@ def test_weights_of_the_training_set_are_those_of_the_sample() -> None:
     assert fitted.best_constant([0, 0, 0, 1]) == pytest.approx(0.0, abs=1e-9)  # balanced: both classes weigh the same
 
 
-def test_a_part_that_has_no_latex_is_shown_as_text() -> None:
+def test_a_choice_of_rows_is_set_as_a_word_and_told_what_it_is() -> None:
     found = part(ls.parse("mae.cvar(0.5)"))
     elements = Elements(html((found,)))
-    assert not elements.all("math") and "largest" in elements.text
+    assert elements.all("math") and "chosen" in found.latex and "largest(loss" in elements.text
     assert (
         found.pictures[0].reading[0].cells[-1] == "gradient at −1, gradient at 1"
     )  # where the row comes among the two worst
-    assert found.summary == found.explained[0] != ""
+    assert found.summary.startswith("`.cvar`: The mean loss of the hardest share")
+
+
+def test_a_part_that_has_no_latex_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(node: Any) -> str:
+        raise UnsupportedError("LM330", "largest has no form in SymPy.")
+
+    monkeypatch.setattr(collect, "to_latex", refuses)
+    elements = Elements(html((part(ls.parse("mae.cvar(0.5)")),)))
+    assert not elements.all("math") and "largest" in elements.text
+
+
+def test_a_place_at_which_a_formula_branches_twice_is_told_once() -> None:
+    rows = [
+        row for row in fact_rows(ls.parse("where(y > z, 5, 1) * abs(y - z)", target="real")) if row.title == "branches"
+    ]
+    assert [(row.answer, row.why) for row in rows] == [
+        ("where z - y = 0", "slope taken there: where: that of 1; abs: 0"),
+    ]
+
+
+def test_minus_signs_of_sentences_are_true_ones_and_formulas_stay() -> None:
+    told = html((part(ls.get("huber")),))
+    assert "abs(y - z) - delta" in told and "z=−1" in told and "z=-1" not in told
+    assert typeset("a straight line from -inf to -8") == "a straight line from −∞ to −8"
+
+
+def test_what_is_symmetric_behind_a_link_is_said_to_be_so_in_the_raw_prediction() -> None:
+    rows = {
+        row.title: row.why
+        for name in ("tweedie", "huber")
+        for row in fact_rows(ls.get(name))
+        if row.title == "symmetric"
+    }
+    (tweedie,) = (row.why for row in fact_rows(ls.get("tweedie")) if row.title == "symmetric")
+    assert tweedie.endswith("in the raw prediction, not in the prediction") and rows["symmetric"] == ""
+
+
+def test_where_a_best_constant_has_no_place_on_the_axis_that_is_said() -> None:
+    over_error = part(ls.get("mse"))
+    assert not any(mark.label.startswith("best") for mark in over_error.pictures[0].marks)
+    assert "over the error, where a constant has no place" in html((over_error,))
+    far = html((part(ls.parse("(y - z)**2 + (z - 30)**2", target="real")),))
+    assert "beyond the axis" in far
 
 
 # Several losses ---------------------------------------------------------------------------------------------------
@@ -184,6 +227,24 @@ def test_a_parameter_goes_to_the_losses_that_have_it() -> None:
 
 
 # Saving and opening -----------------------------------------------------------------------------------------------
+
+
+def test_a_word_that_is_set_becomes_a_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "own.html"
+    assert cli.run(["show", "a*abs(y-z) + k", "--set", "a=2", "--set", "k=-1", "--out", str(place)]) == 0
+    page = Elements(place.read_text("utf-8"))
+    assert {"a, as a number", "k, as a number"} <= {box.get("aria-label") for box in page.all("input")}
+    assert "lossmith show 'a*abs(y-z) + k' --set a=2 --set k=-1 --open" in page.text
+    capsys.readouterr()
+    assert cli.run(["show", "a*abs(y-z)", "--set", "b=2"]) == 2
+    assert "(on the command line: --set a=1)" in capsys.readouterr().err
+    assert cli.run(["show", "a*abs(y-z)", "--set", "a=2", "--set", "b=2"]) == 2
+    assert capsys.readouterr().err.startswith("LM203 ")
+
+
+def test_steps_have_no_page_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["show", "mse", "--steps", "--out", str(tmp_path / "steps.html")]) == 2
+    assert capsys.readouterr().err.startswith("LM606 ") and not (tmp_path / "steps.html").exists()
 
 
 def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
 import lossmith as ls
 from lossmith.formula.definition import check_parameter
-from lossmith.report.loss_page.best import ALL_ALIKE, GIVEN, best
+from lossmith.loss.library import look_up
+from lossmith.report.loss_page.curves import curves, grid, least
+from lossmith.report.loss_page.jumps import between
 from lossmith.report.loss_page.number_text import short
 from lossmith.report.loss_page.pictures import range_of
 from lossmith.report.loss_page.reading import reading, spans
 from lossmith.report.loss_page.record import Curves, Jump
+from lossmith.report.loss_page.scenes import views
 from lossmith.report.loss_page.sliders import sliders
 
 X = tuple(np.linspace(-10.0, 10.0, 400))
@@ -52,6 +56,40 @@ def test_numbers_keep_three_digits(value: float) -> None:
     assert float(short(value).replace("−", "-")) == float(f"{value:.3g}")
 
 
+def cells(formula: str) -> list[tuple[str, ...]]:
+    loss = look_up(formula, {})[0].using("numpy")
+    view = views(loss, loss.target)[0]
+    found = [
+        (scene.label, curves(loss, scene, grid(view, False)), partial(curves, loss, scene)) for scene in view.scenes
+    ]
+    return [reading(label, drawn, (), least(measure, drawn), measure).cells for label, drawn, measure in found]
+
+
+def test_a_stretch_is_told_as_one_and_borders_lie_between_the_points_of_the_grid() -> None:
+    assert cells("huber")[0][:2] == ("0 at 0", "1 up to −1, from 1 on")
+    assert cells("maximum(abs(y - z) - 1.23, 0)")[0][:2] == ("0 from −1.23 to 1.23", "1 up to −1.23, from 1.23 on")
+    # log(1 + exp(z)) reaches 1.5 at log(exp(1.5) - 1) = 1.2475, where its slope is 1 - exp(-1.5) = 0.7769
+    assert cells("bce.truncate(1.5)")[0][1:3] == ("0.777 at 1.25", "from 1.25 on")
+    assert cells("sin(y - z)**2")[0][0] == "0 at 0"  # of several equally deep places the one next to 0
+    assert cells("(y - z)**4")[0][0] == "0 at 0"  # flat, but no stretch
+    assert cells("log(y - z)")[1][:2] == ("falls without bound near 0", "without bound near 0")
+
+
+def test_between_two_near_jumps_one_looks_as_well() -> None:
+    loss = ls.get("huber", delta=0.01).using("numpy")
+    (view,) = views(loss, "real")
+    measure = partial(curves, loss, view.scenes[0])
+    found = measure(grid(view, False))
+    near = between(measure, found, [Jump(-0.01, "curvature"), Jump(0.01, "curvature")])
+    assert reading("", near, (), (0.0, 0.0), measure).cells[1] == "0.01 up to −0.01, from 0.01 on"
+
+
+def test_what_has_no_bound_is_cut_off() -> None:
+    x = np.linspace(-4, 4, 400)
+    pole = [*(1 / (x - 1) ** 4), 1e18]
+    assert range_of(pole, with_zero=True)[1] > 1e17 and range_of(pole, with_zero=True, endless=True)[1] < 100
+
+
 def test_the_range_leaves_out_what_is_far_beyond() -> None:
     low, high = range_of([*np.linspace(0, 1, 50), 500.0, math.inf, math.nan], with_zero=True)
     assert low <= 0 and 1 < high < 4
@@ -83,28 +121,3 @@ def test_sliders_of_every_form_of_domain() -> None:
     assert found["a"] == (-15.0, 25.0, False, False) and found["b"] == (0.0, 12.0, False, True)
     assert found["c"] == (0.0, 0.99, False, False) and found["d"] == (-8.0, 0.0, False, False)
     assert found["m"] == (1.01, 101.0, True, False)
-
-
-def test_best_constants_are_those_of_the_loss() -> None:
-    assert best(ls.get("mse"), "real").raw == (2.0,)
-    assert best(ls.get("mae"), "real").raw == pytest.approx((1.0,))
-    shares = best(ls.get("cross_entropy"), "class")
-    assert shares.predicted == pytest.approx((0.5, 0.25, 0.25)) and len(shares.raw) == 3
-    poisson = best(ls.get("poisson"), "nonnegative")
-    assert poisson.predicted == pytest.approx((3.0,))
-
-
-def test_where_there_is_no_best_constant_the_reason_is_told() -> None:
-    assert best(ls.get("dice"), "binary").why_not == ALL_ALIKE
-    sinks = "the loss sinks towards 0.333 as the raw prediction goes to minus infinity"
-    assert best(ls.get("tversky"), "binary").why_not == sinks
-    assert best(ls.get("kl_divergence"), "simplex").why_not == GIVEN
-    assert best(ls.parse("-y*z", target="binary", link="sigmoid"), "binary").raw == ()
-
-
-def test_a_finished_number_behind_a_link_is_least_at_its_best_constant() -> None:
-    loss = ls.get("dice", smooth=0.0) + 0.5 * ls.get("bce")
-    y = np.array([0, 0, 0, 1])
-    (c,) = best(loss.using("numpy"), "binary").raw
-    around = [loss.using("numpy").value(y, np.full(4, c + step)) for step in (-1e-3, 0.0, 1e-3)]
-    assert around[1] < around[0] and around[1] < around[2]

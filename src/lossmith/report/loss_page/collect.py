@@ -6,24 +6,32 @@ code are found from the definition. Numbers are those of the NumPy kernels, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from inspect import getdoc
 from typing import Final
 
 from lossmith import catalogue
-from lossmith.adapt import equivalents
 from lossmith.calculus.properties.table import PROPERTIES, answer_text, arises
+from lossmith.calculus.sympy_bridge import to_latex
 from lossmith.certificate.record import Certificate, shipped
 from lossmith.errors import ArgumentError, UnsupportedError
+from lossmith.formula.node import Node, make, make_from, rebuild, symbol
 from lossmith.formula.text import to_text
+from lossmith.loss.designed import COMBINATORS
 from lossmith.loss.handle import Loss
 from lossmith.loss.javascript import javascript_object
 from lossmith.loss.known_facts import KnownFacts
+from lossmith.report.loss_page import follow
+from lossmith.report.loss_page.bends import in_javascript, surfaces
 from lossmith.report.loss_page.best import best
-from lossmith.report.loss_page.curves import KINDS, curves, grid, jumps, least, with_corners
+from lossmith.report.loss_page.curves import curves, grid, least
+from lossmith.report.loss_page.extremes import peak
 from lossmith.report.loss_page.influence import influence
-from lossmith.report.loss_page.limits import limits
+from lossmith.report.loss_page.jumps import KINDS, between, jumps_of, with_corners
+from lossmith.report.loss_page.limits import limits, outputs
 from lossmith.report.loss_page.pictures import charts, jump_marks
 from lossmith.report.loss_page.reading import reading
 from lossmith.report.loss_page.record import Best, CertificateRow, FactRow, LossPart, Picture, View
@@ -31,10 +39,14 @@ from lossmith.report.loss_page.scenes import TELLING, views
 from lossmith.report.loss_page.sliders import sliders
 from lossmith.report.loss_page.snippets import snippets
 from lossmith.report.loss_page.tables import BRANCH
+from lossmith.report.loss_page.written import title_of
 from lossmith.report.pages.chart import Mark
 
 FITTED: Final = "What the loss takes from the training set (class weights, class shares) is here that of the sample {}."
 BEST: Final = "best constant"
+OF_RAW: Final = frozenset({"symmetric"})
+IN_RAW: Final = "in the raw prediction, not in the prediction"
+CALLED: Final = re.compile(r"\.(\w+)\(")
 BACKENDS: Final = ("numpy", "numba")
 
 
@@ -60,14 +72,11 @@ def part(
     asked = loss
     loss, fitted = ready(loss.using("numpy"), kind)
     constant, told = best(loss, kind), paragraphs(loss.explain())
-    shown = windowed(loss, kind, constant.raw, over_error=over_error)
-    shown = (
-        tuple(replace(view, window=window) for view, window in zip(shown, windows, strict=True)) if windows else shown
-    )
+    shown = windowed(loss, kind, constant.raw, over_error=over_error, windows=windows)
     pictures = tuple(_picture(loss, view, constant) for view in shown)
     declaration = loss.definition.declaration
     return LossPart(
-        name=loss.name,
+        name=title_of(loss),
         kind=", ".join(sort for _, sort in declaration.target) if kind == loss.target else kind,
         link=", ".join(f"{name}: {link}" for name, link in declaration.heads) or loss.link,
         summary=_summary(asked, told),
@@ -79,21 +88,31 @@ def part(
         best=constant,
         pictures=pictures,
         program=javascript_object(loss),
+        surfaces=tuple(text for text in map(in_javascript, surfaces(loss)) if text),
         explained=told,
         facts=fact_rows(loss),
         certificate=certificate_rows(loss),
         source=loss.definition.source,
-        equivalents=equivalents.of(loss),
+        equivalents=follow.names(loss),
         limits=limits(loss),
+        limits_of=outputs(loss),
         influence=influence(loss),
-        snippets=snippets(asked),
+        snippets=(code := snippets(asked)),
+        follows=follow.code(asked, code),
     )
 
 
 def _summary(loss: Loss, told: Sequence[str]) -> str:
-    """One sentence on what it is: its own, or, of a formula or a design, the first of what it does."""
-    own = loss.definition.summary.splitlines() if loss.name.isidentifier() else []
-    return (own or [*told, ""])[0]
+    """What it is: its own sentence; of a design what its combinators do; of a formula the first of what it does.
+
+    >>> import lossmith as ls
+    >>> _summary(ls.parse("mse.flood(0.3)"), ())
+    '`.flood`: |L - b| + b of the finished number L: below the level `b` the gradient turns round.'
+    """
+    own = loss.definition.summary.splitlines()[:1] if loss.name.isidentifier() else []
+    used = [name for name in dict.fromkeys(CALLED.findall(loss.name)) if name in COMBINATORS]
+    made = [f"`.{name}`: {(getdoc(getattr(Loss, name)) or '').splitlines()[0]}" for name in used]
+    return " ".join(own or made or told[:1])
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
@@ -111,10 +130,17 @@ def paragraphs(text: str) -> tuple[str, ...]:
     return tuple(joined)
 
 
+CHOSEN: Final = symbol("chosen", "column", ["example"])
+
+
 def _latex(loss: Loss) -> str:
-    """The formula in LaTeX; empty where it has a part that has no form there, so that its text must do."""
+    """The formula in LaTeX, with a word for a choice of rows; empty where a part has no form there, so that text must do."""
+
+    def worded(node: Node, args: tuple[Node, ...]) -> Node:
+        return CHOSEN if node.op == "largest" else make_from(node.op, args, node.attr)
+
     try:
-        return loss.latex
+        return to_latex(rebuild(loss.definition.written, worded))
     except UnsupportedError:
         return ""
 
@@ -133,10 +159,19 @@ def ready(loss: Loss, kind: str) -> tuple[Loss, str]:
 # Pictures ---------------------------------------------------------------------------------------------------------
 
 
-def windowed(loss: Loss, kind: str, rest: Sequence[float], *, over_error: bool = True) -> tuple[View, ...]:
-    """The views of a loss, with windows in which their corners lie; heads rest at these raw predictions."""
+def windowed(
+    loss: Loss,
+    kind: str,
+    rest: Sequence[float],
+    *,
+    over_error: bool = True,
+    windows: Sequence[tuple[float, float]] = (),
+) -> tuple[View, ...]:
+    """The views of a loss, with these windows or those in which their corners lie; heads rest at these raw predictions."""
     shown = views(loss, kind, rest, over_error=over_error)
-    return tuple(with_corners(view, lambda scene, x: curves(loss, scene, x), not loss.is_additive) for view in shown)
+    if windows:
+        return tuple(replace(view, window=window) for view, window in zip(shown, windows, strict=True))
+    return tuple(with_corners(view, loss) for view in shown)
 
 
 def _picture(loss: Loss, view: View, constant: Best) -> Picture:
@@ -144,19 +179,39 @@ def _picture(loss: Loss, view: View, constant: Best) -> Picture:
     joint = not loss.is_additive
     x = grid(view, joint)
     drawn = [curves(loss, scene, x) for scene in view.scenes]
-    kinds = (
-        KINDS[:2] if joint else KINDS
-    )  # the script takes the curvature of a batch from differences, which never jump
-    seen = [jumps(partial(curves, loss, s), found, kinds) for s, found in zip(view.scenes, drawn, strict=True)]
-    low = [least(partial(curves, loss, s), found) for s, found in zip(view.scenes, drawn, strict=True)]
-    read = [reading(s.label, *of) for s, of in zip(view.scenes, zip(drawn, seen, low, strict=True), strict=True)]
+    kinds = KINDS[:2] if joint else KINDS  # the script takes the curvature of a batch from differences: they never jump
+    lines = list(zip(view.scenes, drawn, strict=True))
+    seen = [jumps_of(loss, scene, found, kinds) for scene, found in lines]
+    low = [least(partial(curves, loss, scene), found) for scene, found in lines]
+    read = [
+        reading(
+            scene.label,
+            between(partial(curves, loss, scene), found, jumped),
+            jumped,
+            lowest,
+            partial(curves, loss, scene),
+        )
+        for (scene, found), jumped, lowest in zip(lines, seen, low, strict=True)
+    ]
+    endless = {
+        what for scene, found in lines for what in kinds if peak(partial(curves, loss, scene), found, what).endless
+    }
     marks = [*jump_marks(seen), *_best_mark(loss, view, constant)]
     labelled = [(scene.label, found) for scene, found in zip(view.scenes, drawn, strict=True)]
-    return Picture(view, tuple(read), charts(view, labelled, marks, read), tuple(labelled), tuple(marks))
+    return Picture(
+        view,
+        tuple(read),
+        charts(view, labelled, marks, read, endless),
+        tuple(labelled),
+        tuple(marks),
+        frozenset(endless),
+    )
 
 
 def _best_mark(loss: Loss, view: View, constant: Best) -> Iterable[Mark]:
-    """Where the best constant lies, if it is one number on this axis."""
+    """Where the best constant lies, if it is one number on this axis; an error is no constant."""
+    if view.x_label.startswith("error"):
+        return
     if len(constant.raw) == 1 and view.window[0] < constant.raw[0] < view.window[1]:
         yield Mark(constant.raw[0], f"{BEST} of {constant.sample}")
 
@@ -173,12 +228,29 @@ def fact_rows(loss: Loss) -> tuple[FactRow, ...]:
     ('estimates', 'median', 'proved')
     """
     asked = [(PROPERTIES[name], fact) for name, fact in KnownFacts(loss) if arises(fact)]
-    rows = [FactRow(row.title, answer_text(row, fact), _kind_of(fact.text), fact.note) for row, fact in asked]
-    kinks = [
-        FactRow(BRANCH, f"where {to_text(k.surface)} = 0", "proved", f"slope taken there: {k.chosen}")
-        for k in loss.facts.kinks
+    rows = [
+        FactRow(row.title, answer_text(row, fact), _kind_of(fact.text), _why(loss, row.title, fact.note))
+        for row, fact in asked
     ]
-    return (*rows, *kinks)
+    return (*rows, *_branches(loss))
+
+
+def _why(loss: Loss, title: str, note: str) -> str:
+    """The evidence; of what reads otherwise on the scale of predictions, in which number it is so."""
+    behind = title in OF_RAW and loss.link not in ("identity", None)
+    return "; ".join(text for text in (note, IN_RAW if behind else "") if text)
+
+
+def _branches(loss: Loss) -> Iterator[FactRow]:
+    """Where the formula branches, each place once: `y - z` and `z - y` are 0 at the same."""
+    places: dict[Node, dict[str, str]] = {}
+    for kink in loss.facts.kinks:
+        surface = kink.surface
+        turned = make("subtract", *surface.args[::-1]) if surface.op == "subtract" else surface
+        places.setdefault(turned if turned in places else surface, {}).setdefault(kink.operation, kink.chosen)
+    for surface, chosen in places.items():
+        told = [f"{operation}: {slope}" for operation, slope in chosen.items()] if len(chosen) > 1 else chosen.values()
+        yield FactRow(BRANCH, f"where {to_text(surface)} = 0", "proved", f"slope taken there: {'; '.join(told)}")
 
 
 def _kind_of(evidence: str) -> str:

@@ -15,6 +15,7 @@ from lossmith.report.loss_page.best import best
 from lossmith.report.loss_page.collect import part, ready, windowed
 from lossmith.report.loss_page.record import LossPart
 from lossmith.report.loss_page.scenes import moves_with_the_target
+from lossmith.report.loss_page.written import title_of
 
 MOST: Final = 6
 SHOWN_FIRST: Final = 1  # of the targets to choose from, where there are several
@@ -99,8 +100,8 @@ def labels(losses: Sequence[Loss]) -> tuple[str, ...]:
     >>> labels([ls.get("huber"), ls.get("huber", delta=3), ls.get("mse")])
     ('huber(delta=1)', 'huber(delta=3)', 'squared_error')
     """
-    names = [loss.name for loss in losses]
-    told = [_with_numbers(loss) if names.count(loss.name) > 1 else loss.name for loss in losses]
+    names = [title_of(loss) for loss in losses]
+    told = [_with_numbers(loss) if names.count(name) > 1 else name for loss, name in zip(losses, names, strict=True)]
     return tuple(
         f"{name} ({told[:i].count(name) + 1})" if told.count(name) > 1 else name for i, name in enumerate(told)
     )

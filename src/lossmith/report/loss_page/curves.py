@@ -1,11 +1,11 @@
-"""A scene in numbers: loss, gradient and curvature along the axis, and where one of them jumps.
+"""A scene in numbers: loss, gradient and curvature along the axis, and where the loss is least.
 
-Comes in: a loss, a scene and places on the axis. Goes out: `Curves`, `Jump` records. What is not a number stays so.
+Comes in: a loss, a scene and places on the axis. Goes out: `Curves`. What is not a number stays so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -15,23 +15,22 @@ from lossmith.errors import LossmithError
 from lossmith.kernel.rows import load
 from lossmith.loss.evaluate import evaluate, with_direction
 from lossmith.loss.handle import Loss
-from lossmith.report.loss_page.record import Curves, Jump, Scene, View
+from lossmith.report.loss_page.record import Curves, Scene, View
 
 Floats = NDArray[np.float64]
 
 POINTS: Final = 400  # an even number, so that a corner in the middle falls between two
 JOINT_POINTS: Final = 80  # each is a batch of its own
-HALVINGS: Final = 46  # from a 400th of the window down to where floats stop
-AROUND: Final = 4
-STANDS_OUT: Final = 4.0  # times the usual change from point to point: worth a look
-REMAINS: Final = 0.25  # of the change, however close one looks: a jump
-LEAST: Final = 1e-7  # of what the curve spans
 GOLDEN: Final = (5.0**0.5 - 1) / 2
 SHRINKS: Final = 36  # 0.618**36 of an interval of 2 is 6e-8: the square root of what floats tell apart
+MINIMA: Final = 3  # of a line's points that are lower than those beside them
+TIE: Final = 1e-12  # of the least loss: of places that differ by less, the one next to 0
+FALLS: Final = (
+    1e3  # times what the loss rises from the least point to those beside it: lower in between, it has no bound
+)
+EDGE: Final = 60  # steps towards the last finite number
+UNEVEN: Final = 0.618  # of what is left, not half: an edge in the middle would be hit
 NEAR_ZERO: Final = 1e-6  # of the window: nothing but what is left of closing in
-KINDS: Final = ("loss", "gradient", "curvature")
-FAR: Final = 64.0  # corners are looked for so far out
-ROOM: Final = 1.5  # the window goes so much further than the outermost corner
 
 
 def grid(view: View, joint: bool, window: tuple[float, float] | None = None) -> Floats:
@@ -76,6 +75,12 @@ def _target(kind: str, values: Floats, width: int) -> NDArray[Any]:
     return values.astype(np.int64) if kind in ("class", "ordinal") else values
 
 
+def values(loss: Loss, scene: Scene, x: Floats) -> Floats:
+    """The value of the moving row alone at each x, of a loss whose rows are separate."""
+    y, z, columns = _arranged(loss, scene, _raw(scene, x), len(x))
+    return np.asarray(loss.per_example(y, z, columns=columns))
+
+
 def _separate(loss: Loss, scene: Scene, x: Floats) -> tuple[Floats, Floats, Floats]:
     """Each x is a row of its own."""
     y, z, columns = _arranged(loss, scene, _raw(scene, x), len(x))
@@ -118,16 +123,53 @@ def _predicted(loss: Loss, scene: Scene, x: Floats) -> Floats:
 
 
 def least(measure: Callable[[Floats], Curves], found: Curves) -> tuple[float, float]:
-    """Where a line is least and how much: closed in from the least of its points; NaN where nothing is finite."""
-    loss = np.asarray(found.loss)
-    if not np.isfinite(loss).any():
-        return np.nan, np.nan
-    i = int(np.nanargmin(np.where(np.isfinite(loss), loss, np.nan)))
+    """Where a line is least and how much: closed in from its lowest points; NaN where nothing is finite.
+
+    Minus infinity where it falls without bound towards a place beyond which it has no number.
+    """
+    loss = np.where(np.isfinite(found.loss), found.loss, np.inf)
+    padded = np.concatenate([[np.inf], loss, [np.inf]])
+    lowest = np.flatnonzero(np.isfinite(loss) & (loss < padded[:-2]) & (loss <= padded[2:]))
+    order = sorted(lowest, key=lambda i: float(loss[i]))[:MINIMA]
+    tried = [_closed_in(measure, found, int(i)) for i in order]
+    lowest_loss = min((loss for _, loss in tried if not np.isnan(loss)), default=np.nan)
+    alike = [one for one in tried if one[1] <= lowest_loss + TIE * abs(lowest_loss) or one[1] == lowest_loss]
+    return min(alike, key=lambda one: (abs(one[0]), one[0]), default=(np.nan, np.nan))
+
+
+def _closed_in(measure: Callable[[Floats], Curves], found: Curves, i: int) -> tuple[float, float]:
+    """The least around a point of the grid: its place, and the loss there."""
+    loss = found.loss
     if i in (0, len(loss) - 1):
-        return found.x[i], found.loss[i]
+        return found.x[i], loss[i]
+    for beside in (i - 1, i + 1):
+        if not np.isfinite(loss[beside]):
+            return _at_the_edge(measure, found.x[i], found.x[beside])
     at = section(lambda x: measure(np.array([x])).loss[0], found.x[i - 1], found.x[i + 1])
-    at = 0.0 if abs(at) < NEAR_ZERO * (found.x[-1] - found.x[0]) else float(f"{at:.6g}")
-    return at, measure(np.array([at])).loss[0]
+    short = 0.0 if abs(at) < NEAR_ZERO * (found.x[-1] - found.x[0]) else float(f"{at:.6g}")
+    value, lower = measure(np.array([short])).loss[0], measure(np.array([at])).loss[0]
+    falls = not np.isfinite(lower) or loss[i] - lower > FALLS * (max(loss[i - 1], loss[i + 1]) - loss[i])
+    return short, -np.inf if falls else value
+
+
+def _at_the_edge(measure: Callable[[Floats], Curves], inside: float, outside: float) -> tuple[float, float]:
+    """The last place with a finite loss, closed in; falling as much in the end as at first, it has no bound."""
+    seen, near = [measure(np.array([inside])).loss[0]], NEAR_ZERO * abs(outside - inside)
+    for _ in range(EDGE):
+        middle = inside + (outside - inside) * UNEVEN
+        loss = measure(np.array([middle])).loss[0]
+        if np.isfinite(loss):
+            inside = middle
+            seen.append(loss)
+        else:
+            outside = middle
+    third = len(seen) // 3
+    first, last = seen[0] - seen[third], seen[-1 - third] - seen[-1]
+    if third > 1 and last > 0.5 * first > 0:
+        return inside, -np.inf
+    short = 0.0 if abs(inside) < near else float(f"{inside:.6g}")
+    value = measure(np.array([short])).loss[0]
+    return (short, value) if value <= min(seen) else (inside, min(seen))
 
 
 def section(value: Callable[[float], float], a: float, b: float) -> float:
@@ -148,87 +190,3 @@ def section(value: Callable[[float], float], a: float, b: float) -> float:
             d = a + GOLDEN * (b - a)
             at_d = value(d)
     return float(a + (b - a) / 2)
-
-
-def jumps(measure: Callable[[Floats], Curves], found: Curves, kinds: Sequence[str] = KINDS) -> tuple[Jump, ...]:
-    """Where the loss, its gradient or its curvature jumps: a change that does not shrink as one looks closer.
-
-    >>> import lossmith as ls
-    >>> from lossmith.report.loss_page.scenes import views
-    >>> loss = ls.get("huber").using("numpy")
-    >>> view = views(loss, "real")[0]
-    >>> measure = lambda x: curves(loss, view.scenes[0], x)
-    >>> [(round(jump.at, 9), jump.what) for jump in jumps(measure, measure(grid(view, False)))]
-    [(-1.0, 'curvature'), (1.0, 'curvature')]
-    """
-    seen: list[Jump] = []
-    for what in kinds:
-        for i in _suspects(np.asarray(getattr(found, what))):
-            at = _closed_in(measure, what, found.x[i], found.x[i + 1])
-            near = 1e-6 * (found.x[-1] - found.x[0])
-            if at is not None and all(abs(at - jump.at) > near for jump in seen):
-                seen.append(Jump(at, what))
-    return tuple(sorted(seen, key=lambda jump: jump.at))
-
-
-def _suspects(y: Floats) -> list[int]:
-    """The intervals in which a curve changes far more than it does around."""
-    with np.errstate(invalid="ignore"):
-        change = np.abs(np.diff(y))
-    change = np.where(np.isfinite(change), change, 0.0)
-    finite = y[np.isfinite(y)]
-    span = float(finite.max() - finite.min()) if finite.size else 0.0
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(change, AROUND, mode="edge"), 2 * AROUND + 1)
-    usual = np.median(around, axis=1)
-    return [int(i) for i in np.flatnonzero(change > STANDS_OUT * usual + LEAST * span)]
-
-
-def _closed_in(measure: Callable[[Floats], Curves], what: str, a: float, b: float) -> float | None:
-    """Halve the interval towards the larger change; the place, if a good part of the change is left in the end."""
-
-    def at(*x: float) -> Sequence[float]:
-        found: Sequence[float] = getattr(measure(np.array(x)), what)
-        return found
-
-    left, right = at(a, b)
-    whole = abs(right - left)
-    for _ in range(HALVINGS):
-        middle = a + (b - a) / 2
-        if not a < middle < b:
-            break
-        (between,) = at(middle)
-        if abs(between - left) >= abs(right - between):
-            b, right = middle, between
-        else:
-            a, left = middle, between
-    rest = abs(right - left)
-    return _rounded(a, b) if np.isfinite(rest) and rest > REMAINS * whole else None
-
-
-def _rounded(a: float, b: float) -> float:
-    """The shortest number in reach of an interval of a few floats: a corner at 1 is not told as 0.99999999999."""
-    middle = a + (b - a) / 2
-    short = float(f"{middle:.9g}")
-    short = 0.0 if abs(short) < 1e-9 else short
-    return short if abs(short - middle) <= 4 * (b - a) + 1e-9 * max(1e-3, abs(middle)) else middle
-
-
-def with_corners(view: View, measure: Callable[[Scene, Floats], Curves], joint: bool) -> View:
-    """The view with a window in which its corners lie, as far as they are not too far out."""
-    from dataclasses import replace
-
-    if joint or np.isfinite(view.bounds[0]):
-        return view
-    far = grid(view, joint, (-FAR, FAR))
-    places = [
-        jump.at
-        for scene in view.scenes
-        for jump in jumps(lambda x, scene=scene: measure(scene, x), measure(scene, far))  # type: ignore[misc]
-    ]
-    low, high = view.window
-    reach = max((abs(place) for place in places), default=0.0) * ROOM
-    if low <= -reach and reach <= high:
-        return view
-    outside = [place for place in places if not low < place < high]
-    low = min([low, *(ROOM * place for place in outside)])
-    return replace(view, window=(low, max([high, *(ROOM * place for place in outside)])))

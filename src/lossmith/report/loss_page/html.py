@@ -6,6 +6,7 @@ escaped. The script of all loss pages is one text (`script()`), which pages of a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,14 +26,21 @@ from lossmith.report.loss_page.record import LossPart, Picture, Reading, Scene, 
 from lossmith.report.pages import mathml, shell, svg
 from lossmith.report.pages.engine import engine
 
-SCRIPTS: Final = ("chart.js", "measure.js", "loss.js")
+WORDS: Final = {"error": "error", "raw prediction": "z", "prediction": "prediction"}
+"""A word for an axis, by how its label begins."""
+
+MINUS: Final = re.compile(r"(?<![\w.)\]])-(?=[\d.]|inf\b)")
+"""A minus sign before a number, in a sentence."""
+
+SCRIPTS: Final = ("chart.js", "measure.js", "best.js", "loss.js")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A view as the template prints it: labels of its lines, targets to choose from, drawn pictures."""
+    """A view as the template prints it: its axis in a word, labels of lines, targets to choose from, drawn pictures."""
 
     view: Any
+    word: str
     labels: tuple[str, ...]
     targets: tuple[str, ...]
     said: str
@@ -96,7 +104,17 @@ def environment() -> Any:
     """The template engine: autoescape always, undefined names are errors."""
     made = engine("lossmith.report.loss_page")
     made.filters["marked"] = marked
+    made.filters["typeset"] = typeset
     return made
+
+
+def typeset(text: str) -> str:
+    """A sentence with true minus signs; a line that holds a formula stays as it is.
+
+    >>> typeset("a straight line from -inf to -8 at z=-1.5e-3"), typeset("the sum over rows of -1 * z")
+    ('a straight line from −∞ to −8 at z=−1.5e-3', 'the sum over rows of -1 * z')
+    """
+    return text if " * " in text else MINUS.sub("−", text).replace("−inf", "−∞")
 
 
 def marked(text: str) -> Any:
@@ -109,9 +127,9 @@ def marked(text: str) -> Any:
 
     parts = text.split("`")
     if len(parts) % 2 == 0:
-        return escape(text)
+        return escape(typeset(text))
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(typeset(part)) for i, part in enumerate(parts)
     )
 
 
@@ -124,6 +142,7 @@ def _context(parts: Sequence[LossPart], labels: Sequence[str], target: int, comm
     return {
         "title": ", ".join(labels),
         "several": several,
+        "long": any(len(found.latex) > LONG for found in parts),
         "parts": [_printed(label, found) for label, found in named],
         "views": [_shown(parts, labels, v, target) for v in range(len(parts[0].pictures))],
         "target": target,
@@ -133,9 +152,15 @@ def _context(parts: Sequence[LossPart], labels: Sequence[str], target: int, comm
         "certificate": tables.certificate(parts[0].certificate),
         "checked": sum(row.points for row in parts[0].certificate),
         "kernels": tables.KERNELS,
-        "limits": tables.limits(parts[0].limits),
-        "equivalents": [(label, found.equivalents) for label, found in named if found.equivalents],
-        "snippets": [(label, found.snippets) for label, found in named if found.snippets],
+        "limits": tables.limits(parts[0].limits, parts[0].limits_of),
+        "equivalents": [
+            (j, label, p.equivalents) for j, (label, p) in enumerate(named) if any(row.shown for row in p.equivalents)
+        ],
+        "snippets": [
+            (j, label, list(zip(p.snippets, p.follows, strict=True)))
+            for j, (label, p) in enumerate(named)
+            if p.snippets
+        ],
         "influence": outlier.shown(named),
         "reading_head": HEAD,
         "short": short,
@@ -159,25 +184,43 @@ def _printed(label: str, found: LossPart) -> dict[str, Any]:
     return {
         **fields,
         "label": label,
+        "best_place": ON_ERROR if _over_error(found) else OUTSIDE if _is_outside(found) else "",
+        "best_moves": not _over_error(found),
         "mathml": mathml.formula(found.latex) if found.latex else "",
     }
+
+
+LONG: Final = 60  # characters of LaTeX that a third of the page does not hold
+ON_ERROR: Final = "The pictures above are over the error, where a constant has no place."
+OUTSIDE: Final = "It lies beyond the axis that is shown above at first."
+
+
+def _over_error(found: LossPart) -> bool:
+    return len(found.best.raw) == 1 and found.pictures[0].view.x_label.startswith("error")
+
+
+def _is_outside(found: LossPart) -> bool:
+    low, high = found.pictures[0].view.window
+    return len(found.best.raw) == 1 and not low <= found.best.raw[0] <= high
 
 
 def _shown(parts: Sequence[LossPart], labels: Sequence[str], v: int, target: int) -> Shown:
     """One view: of one loss all its scenes, of several the chosen scene of each."""
     pictures = [found.pictures[v] for found in parts]
     first, joint = pictures[0], any(found.joint for found in parts)
+    word = next((word for start, word in WORDS.items() if first.view.x_label.startswith(start)), "place")
     targets = tuple(scene.label for scene in first.view.scenes)
     said = next((scene.said for picture in pictures for scene in picture.view.scenes if scene.said), "")
     formats = tuple(sorted({row.format for found in parts for row in limits_in(found, v)}))
     if len(parts) == 1:
         drawn = tuple(map(svg.drawn, first.charts))
-        return Shown(first.view, targets, targets, said, joint, drawn, first.reading, formats)
+        return Shown(first.view, word, targets, targets, said, joint, drawn, first.reading, formats)
     read = tuple(Reading(label, p.reading[target].cells) for label, p in zip(labels, pictures, strict=True))
     lines = [(label, p.curves[target][1]) for label, p in zip(labels, pictures, strict=True)]
     marks = list(dict.fromkeys(mark for p in pictures for mark in p.marks if not mark.label.startswith(BEST)))
-    drawn = tuple(map(svg.drawn, charts(first.view, lines, marks, read)))
-    return Shown(first.view, tuple(labels), targets, said, joint, drawn, read, formats)
+    endless = frozenset().union(*(p.endless for p in pictures))
+    drawn = tuple(map(svg.drawn, charts(first.view, lines, marks, read, endless)))
+    return Shown(first.view, word, tuple(labels), targets, said, joint, drawn, read, formats)
 
 
 # What the script reads --------------------------------------------------------------------------------------------
@@ -203,6 +246,8 @@ def _loss_data(label: str, found: LossPart) -> str:
         {
             "label": label,
             "joint": found.joint,
+            "code": found.follows,
+            "names": [{"template": row.template, "when": row.when, "unless": row.unless} for row in found.equivalents],
             "sliders": [_slider_data(slider) for slider in found.sliders],
             "views": views,
             "best": {
@@ -210,10 +255,12 @@ def _loss_data(label: str, found: LossPart) -> str:
                 "targets": found.best.targets,
                 "columns": found.best.columns,
                 "raw": found.best.raw,
+                "places": found.best.places,
+                "ends": found.best.ends,
             },
         }
     )
-    return f"{{...{said}, program: {found.program}}}"
+    return f"{{...{said}, program: {found.program}, surfaces: [{', '.join(found.surfaces)}]}}"
 
 
 def _slider_data(slider: Slider) -> dict[str, Any]:
@@ -225,8 +272,8 @@ def _slider_data(slider: Slider) -> dict[str, Any]:
 
 
 def limits_in(found: LossPart, v: int) -> list[Limit]:
-    """The limits of number formats that belong to the scenes of one view."""
-    return [row for row in found.limits if row.view == found.pictures[v].view.name]
+    """The limits of number formats that an axis can show, of the scenes of one view."""
+    return [row for row in found.limits if row.view == found.pictures[v].view.name and row.side != "near"]
 
 
 def _view_data(picture: Picture, rows: Sequence[Limit], width: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lossmith.errors import LossmithError
 from lossmith.loss.handle import Loss
 from lossmith.loss.known_facts import facts
+from lossmith.report.loss_page.moved import constants, has_grid
 from lossmith.report.loss_page.scenes import columns_of
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,7 @@ MADE: Final = "30 made rows that are right, and one that is wrong"
 TARGETS: Final = np.arange(50.0, 1001.0, 50.0)
 FEW: Final = TARGETS[4::5]
 FAR: Final = np.array([1e6, 1e9])
+ROUNDING: Final = 1e-12  # of a constant: a shift that is no larger is none
 GROWS: Final = 1.01
 """A shift that is no larger than this times an earlier one, a thousand times nearer, has stopped growing."""
 
@@ -86,14 +88,13 @@ def _is_capped(loss: Loss) -> str:
 
 def _of_numbers(loss: Loss) -> Influence | None:
     sample = np.array(DIABETES)
-    start = _constant(loss, sample)
-    if not _matters(loss, sample, start):
+    x = TARGETS if has_grid(loss) else FEW
+    start, *found = constants(loss, sample, np.concatenate([x, FAR])).tolist()
+    if not np.isfinite([start, *found]).all():
         return None
-    x = TARGETS if _has_grid(loss) else FEW
-    found = _constants(loss, sample, np.concatenate([x, FAR])) - start
-    if not (np.isfinite(found).all() and math.isfinite(start)):
-        return None
-    shifts, (far, farther) = found[: x.size], np.abs(found[x.size :])
+    moved_by = np.array(found) - start
+    moved_by[np.abs(moved_by) <= ROUNDING * abs(start)] = 0.0
+    shifts, (far, farther) = moved_by[: x.size], np.abs(moved_by[x.size :])
     bounded = bool(farther <= GROWS * max(far, float(np.abs(shifts).max())))
     beside: dict[str, Callable[..., Any]] = {"mean": np.mean, "median": np.median}
     moved = {name: [float(of([*sample, t]) - of(sample)) for t in x] for name, of in beside.items()}
@@ -113,14 +114,6 @@ def _of_numbers(loss: Loss) -> Influence | None:
     )
 
 
-def _matters(loss: Loss, sample: Floats, start: float) -> bool:
-    """Whether the constant has a finite loss, and others cost something else; asked where it is the raw prediction."""
-    if not _has_grid(loss) or loss.link != "identity":
-        return True
-    seen = [loss.value(sample, np.full(sample.size, c)) for c in (start, 0.0, -50.0, 1100.0)]
-    return math.isfinite(seen[0]) and any(value != seen[0] for value in seen)
-
-
 def _told(number: float) -> str:
     """A number for people; the smallest are told by their digits."""
     return f"{number:,.1f}" if abs(number) >= 0.05 or number == 0 else f"{number:.2g}"
@@ -130,56 +123,6 @@ def _end_of_numbers(loss: Loss, farther: float, bounded: bool) -> str:
     if bounded:
         return f"However far it is, it moves no more: a target of 1e9 moves it by {_told(farther)}{_is_capped(loss)}."
     return f"The farther it is, the more it moves, without end: a target of 1e9 moves it by {farther:.4g}."
-
-
-def _constant(loss: Loss, y: Floats) -> float:
-    """The best constant on the target's scale; of several heads the first."""
-    columns = {name: np.asarray(a) for name, a in columns_of(loss, tuple(y), loss.target)}
-    raw = np.atleast_1d(np.asarray(loss.best_constant(y, columns=columns or None), dtype=np.float64))
-    several = bool(loss.definition.declaration.heads)
-    return float(np.ravel(loss.predict(raw[None] if several else raw))[0])
-
-
-# Raw predictions among which the lowest is looked for, by link: a quarter of a unit apart where the targets lie.
-GRIDS: Final[Mapping[str, Floats]] = {
-    "identity": np.concatenate([np.linspace(-50.0, 1100.0, 4601), np.geomspace(1200.0, 4e9, 200)]),
-    "exp": np.concatenate([np.linspace(2.0, 8.0, 601), np.linspace(8.1, 24.0, 160)]),
-}
-HALVINGS: Final = 60
-
-
-def _has_grid(loss: Loss) -> bool:
-    declaration = loss.definition.declaration
-    plain = not declaration.heads and not declaration.columns and loss.definition.reading is None
-    return (
-        loss.is_additive
-        and plain
-        and loss.link in GRIDS
-        and declaration.on == "raw"
-        and not loss.definition.reweighting
-    )
-
-
-def _constants(loss: Loss, sample: Floats, outliers: Floats) -> Floats:
-    """The best constants with each outlier added: all at once by a grid and halving, or one after the other."""
-    if not _has_grid(loss):
-        return np.array([_constant(loss, np.append(sample, t)) for t in outliers])
-    grid = GRIDS[loss.link]
-    rows = _table(loss.per_example, sample, grid).sum(axis=0)
-    lowest = np.argmin(rows + _table(loss.per_example, outliers, grid), axis=1)
-    low, high = grid[np.maximum(lowest - 1, 0)], grid[np.minimum(lowest + 1, grid.size - 1)]
-    for _ in range(HALVINGS):
-        middle = low + (high - low) / 2
-        slope = _table(loss.per_example_gradient, sample, middle).sum(axis=0)
-        rises = slope + loss.per_example_gradient(outliers, middle) > 0
-        low, high = np.where(rises, low, middle), np.where(rises, middle, high)
-    return np.asarray(loss.predict(low + (high - low) / 2))
-
-
-def _table(of: Callable[[Floats, Floats], Any], y: Floats, raw: Floats) -> Floats:
-    """A number of every target with every raw prediction: (targets, raw predictions)."""
-    targets, predictions = (np.ravel(a) for a in np.meshgrid(y, raw, indexing="ij"))
-    return np.asarray(of(targets, predictions), dtype=np.float64).reshape(y.size, raw.size)
 
 
 # Targets that are classes -------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Where the plain formula breaks: computed as it is written, in float32 and float64, along the raw prediction.
 
-Comes in: a loss. Goes out: `Limit` records: from which raw prediction on the value, gradient or curvature of the plain formula
-is infinite, NaN or a false zero, where the loss's own kernel gives a number. Derivatives of the plain formula are those of
-the chain rule, step by step, nothing cancelled. Places are found by a coarse walk outwards and then by closing in.
+Comes in: a loss. Goes out: `Limit` records: from which raw prediction on, outwards or towards the target, the value,
+gradient or curvature of the plain formula is infinite, NaN or a false zero, where the loss's own kernel gives a number.
+Derivatives of the plain formula are those of the chain rule, step by step, nothing cancelled. Places are found by a coarse
+walk and then by closing in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -17,27 +19,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossmith.calculus.additivity import additive_part
-from lossmith.calculus.derivative import gradient
+from lossmith.calculus.derivative import gradient, tangent
 from lossmith.calculus.diagonal import diagonal
+from lossmith.calculus.terms import or_zero
+from lossmith.compiler import direction
+from lossmith.errors import LossmithError
 from lossmith.formula.definition import resolved
 from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, rebuild, symbols
 from lossmith.interpret import System, interpret, numpy_system
+from lossmith.kernel.rows import load
+from lossmith.loss.evaluate import evaluate, with_direction
 from lossmith.loss.handle import Loss
 from lossmith.report.loss_page.record import Scene, View
 from lossmith.report.loss_page.scenes import views
 
 Array = NDArray[Any]
 Output = Literal["value", "gradient", "hessian"]
-Side = Literal["below", "above"]
+Side = Literal["below", "above", "near"]
 Fault = Literal["infinite", "NaN", "false zero"]
 
 FORMATS: Final[Mapping[Literal["float32", "float64"], Any]] = {"float32": np.float32, "float64": np.float64}
+ASKED: Final[Mapping[Output, str]] = {"value": "value", "gradient": "gradient", "hessian": "hvp"}
 ONE: Final = constant(1.0)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """From `at` on, on this side, the plain formula gives `what`; `ours` is what the kernel gives there.
+    """From `at` on, on this side (`near`: from there to the target, on both), the plain formula gives `what`; the kernel `ours`.
 
     `target` is the target of the row that moves (of classes: 1 where the moving class is the true one, its share of a simplex),
     and `label` the scene of the page that it belongs to, in the view of that name.
@@ -57,21 +65,40 @@ class Limit:
 def limits(loss: Loss) -> tuple[Limit, ...]:
     """Where the plain formula of a loss first fails, for the targets that its page shows; empty where it does not.
 
-    Of a loss whose rows are finished together: value and gradient of one row that moves in the page's batch.
+    Of a loss whose rows are finished together: those of one row that moves in the page's batch.
 
     >>> import lossmith as ls
     >>> found = [l for l in limits(ls.get("bce")) if (l.format, l.output, l.target) == ("float64", "value", 0.0)]
     >>> [(round(l.at, 1), l.side, l.what) for l in found]
     [(-37.4, 'below', 'false zero'), (36.7, 'above', 'infinite')]
     """
-    loss = loss.using("numpy")
-    plain = _plain(loss)
+    loss, known = loss.using("numpy"), outputs(loss)
+    plain = {output: node for output, node in _plain(loss).items() if output in known}
     found: list[Limit] = []
     for view in views(loss, loss.target):
         for scene, (name, dtype) in itertools.product(view.scenes, FORMATS.items()):
             probe = _Probe(loss, plain, view, scene, np.dtype(dtype))
             found += [replace(limit, format=name) for limit in _along(probe)]
     return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def outputs(loss: Loss) -> tuple[Output, ...]:
+    """Which numbers are looked at: without the curvature, where the loss has none of its finished number.
+
+    >>> import lossmith as ls
+    >>> outputs(ls.get("rmse"))
+    ('value', 'gradient', 'hessian')
+    """
+    loss = loss.using("numpy")
+    view = views(loss, loss.target)[0]
+    probe = _Probe(loss, dict.fromkeys(ASKED, ONE), view, view.scenes[0], np.dtype(np.float64))
+    try:
+        with np.errstate(all="ignore"):
+            probe.ours(np.array([0.5]))
+    except LossmithError:
+        return ("value", "gradient")
+    return tuple(ASKED)
 
 
 # The plain formula --------------------------------------------------------------------------------------------------
@@ -123,7 +150,8 @@ def _plain(loss: Loss) -> dict[Output, Node]:
     part, raw = additive_part(whole), definition.roles.raw[0]
     if part is None:
         whole = rebuild(whole, _by_group)
-        return {"value": whole, "gradient": gradient(whole, raw)}
+        slope = gradient(whole, raw)
+        return {"value": whole, "gradient": slope, "hessian": or_zero(tangent(slope, {raw: direction(raw)}))}
     slope = gradient(part.term, raw)
     return {"value": part.term, "gradient": slope, "hessian": diagonal(slope, raw)}
 
@@ -165,6 +193,11 @@ class _Probe:
     def rows(self) -> int:
         """How many rows the scene has."""
         return len(self.scene.base) // self.width
+
+    @property
+    def unit(self) -> Array:
+        """A step of the raw prediction that moves. (flat)"""
+        return np.asarray(np.eye(len(self.scene.base), dtype=self.dtype)[self.scene.place])
 
     def raw(self, x: Array) -> Array:
         """The raw predictions at these places: (places * rows, width)."""
@@ -211,6 +244,7 @@ def _leaves(probe: _Probe, raw: Array, targets: Mapping[str, Array], columns: Ma
     roles, kinds = definition.roles, dict(definition.declaration.target)
     heads = bool(definition.declaration.heads)
     found: dict[Node, Any] = {leaf: raw[:, j : j + 1] if heads else raw for j, leaf in enumerate(roles.raw)}
+    found[direction(roles.raw[0])] = np.tile(probe.unit, len(raw) // probe.rows).reshape(raw.shape)
     for name, a in targets.items():
         of_classes = kinds[name] == "class"
         found[roles.leaves[name]] = np.eye(probe.width)[a.astype(int)] if of_classes else a.reshape(len(raw), -1)
@@ -228,9 +262,13 @@ def _ours(probe: _Probe, x: Array) -> dict[Output, Array]:
     y: Any = targets if len(targets) > 1 else next(iter(targets.values()))
     with np.errstate(all="ignore"):
         if not loss.is_additive:
-            value, slope = loss.value_and_gradient(y, z, columns=columns)
-            there = slice(probe.scene.place, probe.scene.place + 1)
-            return {"value": np.array([value], probe.dtype), "gradient": slope.reshape(-1)[there]}
+            wanted = tuple(ASKED[output] for output in probe.plain)
+            rows = load(loss.definition, y, z, None, columns, parameters=loss._request().parameters)
+            if "hvp" in wanted:
+                rows = with_direction(loss.definition, rows, probe.unit.reshape(z.shape))
+            value, arrays = evaluate(loss._request(), wanted, rows)
+            there = [np.asarray([value], dtype=probe.dtype), *(a.reshape(-1)[probe.scene.place, None] for a in arrays)]
+            return dict(zip(probe.plain, there, strict=True))
         pair = loss.per_example_gradient_and_hessian(y, z, columns=columns)
         slope, bend = (a.reshape(len(raw), -1)[:, probe.scene.place] for a in pair)
         return {"value": loss.per_example(y, z, columns=columns), "gradient": slope, "hessian": bend}
@@ -246,6 +284,19 @@ PARTS: Final = 32
 ROUNDS: Final = 5
 """A gap is cut into so many parts, so many times: what is left of it is 3e-8."""
 SIDES: Final[tuple[Side, ...]] = ("below", "above")
+NEARBY: Final = 10.0 ** -np.arange(1.0, 300.0, 0.5)
+"""Distances from the target, inwards."""
+
+
+def _inwards(probe: _Probe, sign: float) -> Array:
+    """Places nearer and nearer to the target, where that is a raw prediction and the row stands alone."""
+    declaration = probe.loss.definition.declaration
+    plain = probe.loss.is_additive and not declaration.heads and len(declaration.target) == 1
+    if not plain or probe.loss.link != "identity" or probe.scene.classes > 1 or np.isfinite(probe.view.bounds[0]):
+        return np.zeros(0, dtype=probe.dtype)
+    centre = probe.dtype.type(probe.scene.targets[0][1][0])
+    x = (centre + sign * NEARBY[np.finfo(probe.dtype).tiny < NEARBY]).astype(probe.dtype)
+    return np.asarray(x[x != centre])
 
 
 def _walk(probe: _Probe, side: Side) -> Array:
@@ -272,13 +323,20 @@ class _Gap:
 
 
 def _along(probe: _Probe) -> Iterator[Limit]:
-    """The first fault of each output on each side."""
-    walks = [_walk(probe, side) for side in SIDES]
-    asked = [(output, side, x) for side, x in zip(SIDES, walks, strict=True) for output in probe.plain]
+    """The first fault of each output on each side, outwards and towards the target."""
+    walks: list[tuple[Side, Array]] = [(side, _walk(probe, side)) for side in SIDES]
+    walks += [("near", _inwards(probe, sign)) for sign in (-1.0, 1.0)]
+    asked = [(output, side, x) for side, x in walks for output in probe.plain]
     gaps = _first_faults(probe, asked)
     for _ in range(ROUNDS):
         gaps = _first_faults(probe, [(gap.output, gap.side, _between(gap, probe.dtype)) for gap in gaps])
-    for gap in gaps:
+    centre = float(probe.scene.targets[0][1][0])
+    widest = {
+        (gap.output, gap.what): gap
+        for gap in sorted(gaps, key=lambda gap: abs(gap.faulty - centre))
+        if gap.side == "near"
+    }
+    for gap in (*(gap for gap in gaps if gap.side != "near"), *widest.values()):
         told = gap.output, _target(probe), gap.faulty, gap.side, gap.what, gap.ours
         yield Limit("float64", *told, probe.scene.label, probe.view.name)
 

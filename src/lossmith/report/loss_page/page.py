@@ -10,16 +10,20 @@ import re
 import sys
 import tempfile
 import webbrowser
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, final
 
 from lossmith.errors import ArgumentError, CommandError
+from lossmith.formula.text import number_text
 from lossmith.loss.handle import Loss
-from lossmith.loss.library import look_up
+from lossmith.loss.library import look_up_unbound
 from lossmith.report.loss_page.collect import part
 from lossmith.report.loss_page.compare import compared, first_target, labels
 from lossmith.report.loss_page.html import html
+from lossmith.report.loss_page.written import title_of
 
 FRAME_HEIGHT: Final = 900
 LONGEST_FILE_NAME: Final = 60
@@ -72,7 +76,8 @@ def show(
     """The page of a loss: formula, sliders, curves of loss, gradient and curvature, facts, accuracy, code to copy.
 
     `loss_or_text`: a loss, the name of one, a formula or a design; with `more`, all are drawn on the same axes.
-    `target` and `link` are said of formulas that name no loss. `parameters` are bound in each loss that has them.
+    `target` and `link` are said of formulas that name no loss. `parameters` are bound in each loss that has them; a word
+    of a formula that nothing else knows becomes a parameter.
     In a notebook the page shows itself; `.open()` shows it in a browser, `.save(path)` writes it, `.html` is its text.
 
     Raises `ArgumentError` for unknown names and parameters, LM483, LM484 and LM487 for losses that do not compare, LM488
@@ -85,13 +90,13 @@ def show(
     >>> ls.show("mae", "quantile").title
     'absolute_error, quantile'
     """
-    found = [_read(thing, target, link) for thing in (loss_or_text, *more)]
+    found = [_read(thing, target, link, parameters) for thing in (loss_or_text, *more)]
     losses = [_bound(loss, parameters, alone=not more) for loss, _ in found]
     if parameters and more:
         _check_used(parameters, losses)
-    command = _command([loss_or_text, *more], losses, (target, link))
+    command = _command([loss_or_text, *more], losses, (target, link), parameters)
     if not more:
-        return Page(losses[0].name, html((part(losses[0], found[0][1]),), command=command))
+        return Page(title_of(losses[0]), html((part(losses[0], found[0][1]),), command=command))
     parts = compared(losses, [remark for _, remark in found])
     named = labels(losses)
     return Page(", ".join(named), html(parts, labels=named, target=first_target(parts), command=command))
@@ -126,12 +131,12 @@ def shown_in_browser(place: Path) -> bool:
 # What was asked ---------------------------------------------------------------------------------------------------
 
 
-def _read(thing: Any, target: str | None, link: str | None) -> tuple[Loss, str]:
+def _read(thing: Any, target: str | None, link: str | None, parameters: dict[str, float]) -> tuple[Loss, str]:
     """A loss, and a remark on what was taken for granted."""
     if isinstance(thing, Loss):
         return thing, ""
     if isinstance(thing, str):
-        return look_up(thing, {}, target, link)
+        return look_up_unbound(thing, parameters, target, link)
     raise ArgumentError("LM488", f"a loss, its name or a formula as text is shown, got {type(thing).__name__}.")
 
 
@@ -149,13 +154,21 @@ def _check_used(parameters: dict[str, float], losses: list[Loss]) -> None:
             raise ArgumentError("LM203", f'none of these losses has a parameter "{name}"; they have: {listed}.')
 
 
-def _command(things: list[Loss | str], losses: list[Loss], asked: tuple[str | None, str | None] = (None, None)) -> str:
+def _command(
+    things: list[Loss | str],
+    losses: list[Loss],
+    asked: tuple[str | None, str | None] = (None, None),
+    given: Mapping[str, float] = MappingProxyType({}),
+) -> str:
     """The command that makes the same page; empty where only Python can."""
     from shlex import quote
 
     if not all(isinstance(thing, str) for thing in things):
         return ""
-    starts = {name: value for loss in losses for name, value in dict(loss.values).items()}
-    words = [*(quote(str(thing)) for thing in things), *(f"--set {name}={value:g}" for name, value in starts.items())]
+    starts = {name: value for loss in losses for name, value in dict(loss.values).items()} | dict(given)
+    words = [
+        *(quote(str(thing)) for thing in things),
+        *(f"--set {name}={number_text(float(value))}" for name, value in starts.items()),
+    ]
     said = [f"--{option} {quote(word)}" for option, word in zip(("target", "link"), asked, strict=True) if word]
     return " ".join(["lossmith show", *words, *said, "--open"])

@@ -79,15 +79,22 @@ class Curves:
 
 @dataclass(frozen=True)
 class Jump:
-    """A place where the loss, its gradient or its curvature jumps: the least smooth of these that does."""
+    """A place where the loss, its gradient or its curvature jumps: the least smooth of these that does.
+
+    `endless`: it does not jump by a number there, but has no bound.
+    """
 
     at: float
     what: str
+    endless: bool = False
 
 
 @dataclass(frozen=True)
 class Best:
-    """The constant raw prediction of least loss on a small sample; `why_not` says why there is none."""
+    """The constant raw prediction of least loss on a small sample; `why_not` says why there is none.
+
+    `places` are the constants that are tried; `ends` says that the outermost are bounds.
+    """
 
     sample: str
     targets: tuple[tuple[str, Numbers], ...]
@@ -95,6 +102,8 @@ class Best:
     raw: Numbers
     predicted: Numbers
     why_not: str = ""
+    places: Numbers = ()
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,21 +141,26 @@ class Reading:
 
 @dataclass(frozen=True)
 class Picture:
-    """A view with its curves by label, its marks, what is read off it, and the first charts."""
+    """A view with its curves by label, its marks, what is read off it, and the first charts.
+
+    `endless`: which of loss, gradient and curvature have no bound in it.
+    """
 
     view: View
     reading: tuple[Reading, ...]
     charts: tuple[Chart, ...]
     curves: tuple[tuple[str, Curves], ...]
     marks: tuple[Mark, ...]
+    endless: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class LossPart:
     """Everything that a page says of one loss. `joint`: rows are finished together, so a scene is a batch.
 
-    `program` is the JavaScript object that computes it. `equivalents`, `snippets`, `limits` and `influence` are records
-    of names in other libraries, of code to copy, of where number formats end, and of what one outlier does.
+    `program` is the JavaScript object that computes it, `surfaces` are those of the places at which it branches.
+    `equivalents`, `snippets`, `limits` and `influence` are records of names in other libraries, of code to copy (`follows`:
+    a template each, or None), of where number formats end (`limits_of`: what was looked at), and of what one outlier does.
     """
 
     name: str
@@ -167,5 +181,8 @@ class LossPart:
     source: str
     equivalents: tuple[Any, ...] = ()
     snippets: tuple[Any, ...] = ()
+    follows: tuple[Any, ...] = ()
     limits: tuple[Any, ...] = ()
+    limits_of: tuple[str, ...] = ("value", "gradient", "hessian")
     influence: Any = None
+    surfaces: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ Comes in: `LossPart` records. Goes out: names with their cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from lossmith.report.loss_page.limits import Limit
@@ -16,6 +16,7 @@ OUTPUTS: Final = {"value": "loss", "gradient": "gradient", "hessian": "curvature
 """What an output is called on the page."""
 
 KERNELS: Final = (("numpy", "float32"), ("numpy", "float64"), ("numba", "float32"), ("numba", "float64"))
+SIDES: Final = {"above": "from {} on", "below": "up to {}", "near": "within {} of the target"}
 BRANCH: Final = "branches"
 
 
@@ -29,19 +30,28 @@ def certificate(rows: Sequence[CertificateRow]) -> list[tuple[str, list[Certific
     ]
 
 
-def limits(rows: Sequence[Limit]) -> list[tuple[str, list[list[str]]]]:
-    """For each format where the plain loss, gradient and curvature break, a line for each scene and side."""
+NOT_FOUND: Final = "nowhere found"
+NOT_LOOKED_FOR: Final = "not looked for"
+
+
+def limits(rows: Sequence[Limit], known: Collection[str] = tuple(OUTPUTS)) -> list[tuple[str, list[list[str]]]]:
+    """For each format where the plain loss, gradient and curvature break, a line for each scene and side.
+
+    `known`: which of them were looked at.
+    """
     formats = sorted({row.format for row in rows})
-    return [
-        (name, [[_said(row) for row in rows if (row.format, row.output) == (name, output)] for output in OUTPUTS])
-        for name in formats
-    ]
+    return [(name, [_cell(rows, name, output, known) for output in OUTPUTS]) for name in formats]
+
+
+def _cell(rows: Sequence[Limit], format: str, output: str, known: Collection[str]) -> list[str]:
+    found = [_said(row) for row in rows if (row.format, row.output) == (format, output)]
+    return found or [NOT_FOUND if output in known else NOT_LOOKED_FOR]
 
 
 def _said(row: Limit) -> str:
-    side = "from {} on" if row.side == "above" else "up to {}"
     where = f"{row.view}, {row.label}" if row.view else row.label
-    return f"{where}: {row.what} {side.format(short(row.at))}"
+    at = abs(row.at - row.target) if row.side == "near" else row.at
+    return f"{where}: {row.what} {SIDES[row.side].format(short(at))}"
 
 
 def facts_by_title(parts: Sequence[LossPart]) -> list[tuple[str, list[FactRow | None]]]:

@@ -6,9 +6,11 @@ Comes in: a loss. Goes out: Python, and what the command line takes. Ways are tr
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from lossmith.errors import LossmithError
@@ -29,13 +31,17 @@ def python_text(loss: Loss) -> str:
 
 def _written(loss: Loss) -> Iterator[tuple[str, Loss]]:
     """Ways to write a loss, with what each reads back as."""
-    numbers: dict[str, Any] = {name: value for name, value in loss.parameters.items() if value is not None}
+    numbers: dict[str, Any] = _numbers(loss)
     said = "".join(f", {key}={number_text(value)}" for key, value in numbers.items())
     beside: tuple[dict[str, Any], ...] = ({}, {"on": "probability"})
     for given in beside if loss.name in names() else ():
         with suppress(LossmithError):
             on = "".join(f', {key}="{value}"' for key, value in given.items())
             yield f'ls.get("{loss.name}"{on}{said})', get(loss.name, **given, **numbers)
+    with suppress(LossmithError, TypeError):
+        if numbers and not loss.name.isidentifier():
+            yield f"ls.parse({_literal(loss.name)})", parse(loss.name)
+            yield f"ls.parse({_literal(loss.name)}){bound_text(numbers)}", parse(loss.name).bind(**numbers)
     text = loss.to_json()
     ways: tuple[tuple[str, dict[str, Any]], ...] = (
         (loss.name, {}),
@@ -46,6 +52,28 @@ def _written(loss: Loss) -> Iterator[tuple[str, Loss]]:
             said = "".join(f", {key}={_literal(value)}" for key, value in options.items())
             yield f"ls.parse({_literal(formula)}{said})", parse(formula, **options)
     yield f"ls.from_json({text!r})", from_json(text)
+
+
+def title_of(loss: Loss) -> str:
+    """The name of a loss on its page: of a formula with parameters as it was typed, so that it is true of all sliders.
+
+    >>> import lossmith as ls
+    >>> title_of(ls.parse("a*abs(y - z)", target="real", parameters={"a": 2.0}, name="a*abs(y - z)")), title_of(ls.get("huber"))
+    ('a*abs(y - z)', 'huber')
+    """
+    typed = loss.definition.name
+    words = [re.escape(p.name) for p in loss.definition.parameters]
+    as_word = bool(words) and not typed.isidentifier() and re.search(rf"\b({'|'.join(words)})\b(?!\s*=[^=])", typed)
+    return typed if as_word else loss.name
+
+
+def bound_text(numbers: Mapping[str, float]) -> str:
+    """Parameters bound, as Python behind a loss.
+
+    >>> bound_text({"alpha": 0.5})
+    '.bind(alpha=0.5)'
+    """
+    return f".bind({', '.join(f'{key}={number_text(value)}' for key, value in numbers.items())})"
 
 
 USUAL: Final[Mapping[str, Any]] = {"on": "raw", "class_axis": 1}
@@ -79,6 +107,18 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
+def _same(made: Loss, loss: Loss) -> bool:
+    """Whether two losses are one at the values that their parameters have, whatever these have by themselves."""
+    mine, theirs = made.definition.parameters, loss.definition.parameters
+    if [(p.name, p.domain) for p in mine] != [(p.name, p.domain) for p in theirs]:
+        return False
+    return replace(made, definition=replace(made.definition, parameters=theirs)).bind(**_numbers(made)) == loss
+
+
+def _numbers(loss: Loss) -> dict[str, float]:
+    return {name: value for name, value in loss.parameters.items() if value is not None}
+
+
 def command_text(loss: Loss) -> str | None:
     """The loss as the command line takes it, with its options; None where it has no place for all of it.
 
@@ -86,17 +126,18 @@ def command_text(loss: Loss) -> str | None:
     >>> command_text(ls.get("huber", delta=2)), command_text(ls.parse("(y - p)**2", target="binary", link="probit"))
     ('huber --set delta=2', "'(y - p) ** 2' --target binary --link probit")
     """
-    numbers = {key: value for key, value in loss.parameters.items() if value is not None}
+    numbers = _numbers(loss)
     kinds, link = loss.declaration["target"], loss.declaration.get("link")
     kind = kinds.get("y") if isinstance(kinds, dict) else kinds
     ways: tuple[tuple[str, dict[str, float], tuple[str | None, str | None]], ...] = (
         (loss.name, numbers, (None, None)),
+        (loss.definition.name, numbers, (None, None)),  # a formula as it was typed, its parameters as words
         (loss.name, {}, (None, None)),
         (loss.formula, {}, (kind, link)),
     )
     for text, given, said in ways:
         with suppress(LossmithError, TypeError):
-            if text.isprintable() and look_up(text, given, *said)[0] == loss:
+            if text.isprintable() and _same(look_up(text, given, *said)[0], loss):
                 options = [
                     f"{key} {shlex.quote(one)}" for key, one in zip(("--target", "--link"), said, strict=True) if one
                 ]

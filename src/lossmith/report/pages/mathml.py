@@ -31,6 +31,12 @@ SPELLED: Final = (
 )
 """What the converter does not know, and what it does."""
 
+WHOLE: Final = re.compile(r"(?<![\d.])\d{17,}(?![\d.])")
+"""A whole number with more digits than a float holds."""
+
+TEN: Final = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?) \\cdot 10\^")
+"""A number times a power of ten."""
+
 TEXT: Final = re.compile(r"\\text\{([^{}]*)\}")
 """Words in a formula, which the converter hands on without escaping them."""
 
@@ -99,13 +105,29 @@ def spelled(latex: str) -> str:
 
     >>> spelled(r"\operatorname*{argmin} + 3.141592653589793")
     '\\operatorname{argmin} + \\pi'
+    >>> spelled(r"1.0 \cdot 10^{-10} + 25000000000000000000")
+    '10^{-10} + 2.5 \\cdot 10^{19}'
     """
     latex = TEXT.sub(lambda found: rf"\text{{{escape(found[1], quote=False)}}}", latex)
     for digits, name in CONSTANTS.items():
         latex = re.sub(rf"(?<![\d.]){re.escape(digits)}(?![\d.e])", name.replace("\\", r"\\"), latex)
+    latex = TEN.sub(_short_factor, WHOLE.sub(_by_power, latex))
     for pattern, known in SPELLED:
         latex = pattern.sub(known, latex)
     return latex
+
+
+def _by_power(found: re.Match[str]) -> str:
+    """The digits that a float holds, and a power of ten."""
+    digits, _, power = f"{float(found[0]):e}".partition("e")
+    shortest, _, _ = repr(float(found[0])).partition("e")
+    return rf"{shortest if 'e' in repr(float(found[0])) else digits} \cdot 10^{{{int(power)}}}"
+
+
+def _short_factor(found: re.Match[str]) -> str:
+    """No point behind a whole factor, and no factor 1."""
+    factor = found[1].removesuffix(".0")
+    return "10^" if factor == "1" else rf"{factor} \cdot 10^"
 
 
 def _check(root: Element, latex: str) -> None:

@@ -28,14 +28,14 @@ var lossmithChart = (() => {
 
   const tickText = (x) => (x === 0 ? "0" : short(x, 6).replace("e+", "e"));
 
-  /** The range of an axis that shows what is not far beyond the rest; as `range_of` in pictures.py. */
-  function rangeOf(values, withZero) {
+  /** The range of an axis that shows what is not far beyond the rest, of what has no bound always the rest; as `range_of` in pictures.py. */
+  function rangeOf(values, withZero, endless) {
     const seen = values.filter(Number.isFinite).sort((a, b) => a - b);
     if (!seen.length) return [0, 1];
     const at = (share) => seen[Math.round(share * (seen.length - 1))];
     let [low, high] = [seen[0], seen[seen.length - 1]];
     const [inner, outer] = [at(0.1), at(0.9)], span = outer - inner;
-    const clear = span > 1e-5 * (high - low); // not so little that nothing would be seen of the rest
+    const clear = endless || span > 1e-5 * (high - low); // without bound, or not so little that nothing would be seen of the rest
     if (clear && high - outer > 3 * span) high = outer + span;
     if (clear && inner - low > 3 * span) low = inner - span;
     if (withZero || (low > 0 && low < 0.3 * high)) [low, high] = [Math.min(low, 0), Math.max(high, 0)];

@@ -3,7 +3,7 @@
 var lossmithPage = (data) => {
   "use strict";
 
-  const { draw, rangeOf, short } = lossmithChart, { grid, curves, jumps, least, reading, deadOf, bestConstant } = lossmithMeasure;
+  const { draw, rangeOf, short } = lossmithChart, { grid, curves, places, jumps, between, peak, least, reading, deadOf, NO_BOUND } = lossmithMeasure, { bestOf } = lossmithBest;
   const PICTURES = ["loss", "gradient", "curvature"];
   const TITLES = { loss: "Loss", gradient: "Gradient (first derivative)", curvature: "Curvature (second derivative)" };
   const NAMES = { loss: "the loss jumps", gradient: "corner", curvature: "curvature jumps" };
@@ -62,6 +62,34 @@ var lossmithPage = (data) => {
     show(spec.value, false);
   }
 
+  // Text that follows ---------------------------------------------------------------------------------------------
+
+  const filled = (template, j) => template.map(([text, name]) => text + (name ? String(values[j][name]) : "")).join("");
+  const given = new Map(all(document, "[data-code], [data-same] code, [data-command]").map((code) => [code, code.textContent]));
+  const place = (text) => text.split("-").map(Number);
+
+  /** Code, names in other libraries and the command, for the values that the sliders have. */
+  function followed() {
+    for (const code of all(document, "[data-code]")) {
+      const [j, i] = place(code.dataset.code);
+      code.textContent = moved[j] ? filled(parts[j].code[i], j) : given.get(code);
+    }
+    for (const row of all(document, "[data-same]")) {
+      const [j, i] = place(row.dataset.same), { template, when, unless } = parts[j].names[i], code = row.querySelector("code");
+      const is = ([name, value]) => values[j][name] === value;
+      row.dataset.first = row.dataset.first || String(!row.hidden);
+      row.hidden = moved[j] ? !template.length || !when.every(is) || unless.some(is) : row.dataset.first !== "true";
+      code.textContent = moved[j] && template.length ? filled(template, j) : given.get(code);
+    }
+    for (const note of all(document, "[data-no-name]")) {
+      note.hidden = all(document, `[data-same^="${note.dataset.noName}-"]`).some((row) => !row.hidden);
+    }
+    const command = document.querySelector("[data-command]"), sets = Object.entries(Object.assign({}, ...values));
+    const clash = sets.some(([name, value]) => values.some((own) => name in own && own[name] !== value)); // a command says one value
+    if (command) command.textContent = clash || !moved.some(Boolean) ? given.get(command) : given.get(command).replace(/ --set \S+/g, "")
+      .replace(/( --target \S+| --link \S+)* --open$/, (tail) => sets.map(([name, value]) => ` --set ${name}=${value}`).join("") + tail);
+  }
+
   // What a view shows -----------------------------------------------------------------------------------------------
 
   /** The lines of a view: of one loss its scenes, of several losses one scene of each. */
@@ -93,13 +121,26 @@ var lossmithPage = (data) => {
     return { ...found, shown: Object.fromEntries(PICTURES.map((what) => [what, gapped(what)])) };
   }
 
-  /** Everything of one line that follows from parameters and window. */
-  function refreshed(state, line) {
-    const plain = measured(line, grid(state.window, parts[line.j].joint));
-    const seen = jumps((x) => measured(line, x), plain, parts[line.j].joint);
-    const found = seen.length ? parted(state, line, seen) : { ...plain, shown: plain };
-    return { ...line, found, seen, dead: deadOf(found), cells: reading(plain, seen, least((x) => measured(line, x), plain)) };
+  function branches({ j, scene }, x) {
+    try {
+      return places(parts[j].surfaces, scene, x, values[j]);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return [];
+    }
   }
+
+  /** Everything of one line that follows from parameters, window and axis. */
+  function refreshed(state, line) {
+    const { joint } = parts[line.j], x = grid(state.window, joint), plain = measured(line, x), measure = (at) => measured(line, at);
+    const seen = jumps(measure, plain, joint, branches(line, x));
+    const found = seen.length ? parted(state, line, seen) : { ...plain, shown: plain };
+    const endless = (joint ? PICTURES.slice(0, 2) : PICTURES).filter((what) => peak(measure, plain, what)?.endless);
+    const told = (at) => short(along(state, line, at));
+    return { ...line, found, seen, endless, dead: deadOf(found), cells: reading(measure, between(measure, plain, seen), seen, least(measure, plain), told) };
+  }
+
+  const overError = (state) => parts[0].views[state.v].xLabel.startsWith("error"); // a constant is no error
 
   function marksOf(state) {
     const found = [], put = (at, label, on = "") => {
@@ -107,9 +148,9 @@ var lossmithPage = (data) => {
       if (!same) found.push({ at, on, labels: [label] });
       else if (!same.labels.includes(label)) same.labels.push(label);
     };
-    for (const { seen } of state.lines) for (const { at, what } of seen) put(at, NAMES[what]);
+    for (const { seen } of state.lines) for (const { at, what, endless } of seen) put(at, (endless ? NO_BOUND : NAMES)[what]);
     parts.forEach((part, j) => {
-      if (state.best && state.best[j] !== null) put(state.best[j], comparison ? `best for ${part.label}` : `best constant of ${part.best.sample}`);
+      if (state.best && state.best[j] !== null && !overError(state)) put(state.best[j], comparison ? `best for ${part.label}` : `best constant of ${part.best.sample}`);
       const scenes = state.lines.filter((line) => line.j === j).map(({ scene }) => scene.label);
       if (!moved[j]) for (const { at, label, on, scene, format } of part.views[state.v].limits) {
         if (state.format && format !== state.format) continue;
@@ -136,7 +177,7 @@ var lossmithPage = (data) => {
     draw(figure, {
       id: `${state.v}-${what}`, title: TITLES[what], lines, marks, xRange,
       xLabel: what === "curvature" ? (state.predicted ? view.predicted : view.xLabel) : "",
-      yRange: rangeOf(lines.flatMap(({ y }) => Array.from(y)), what !== "loss"),
+      yRange: rangeOf(lines.flatMap(({ y }) => Array.from(y)), what !== "loss", state.lines.some(({ endless }) => endless.includes(what))),
       cursor: along(state, first, state.cursor), shade: what === "curvature", broad: what === "gradient",
       alternative: state.lines.map(({ label, cells: c }) => `${label}: least loss ${c[0]}, steepest gradient ${c[1]}, curvature below 0 ${c[3]}.`).join(" "),
     });
@@ -155,8 +196,9 @@ var lossmithPage = (data) => {
     all(document, "[data-best-line]").forEach((line) => {
       const j = Number(line.dataset.bestLine), at = state.best[j], none = line.querySelector("[data-best-none]");
       none.dataset.said = none.dataset.said || none.textContent;
-      none.textContent = moved[j] ? "none of the constants that were tried is better than all others." : none.dataset.said;
+      none.textContent = moved[j] ? `there is none: ${state.said[j].why}.` : none.dataset.said;
       none.hidden = at !== null;
+      all(line, "[data-off]").forEach((note) => { note.hidden = moved[j]; });
       line.querySelector("[data-best-is]").hidden = at === null;
       if (at === null) return;
       line.querySelector("[data-best]").textContent = short(at, 6);
@@ -169,8 +211,9 @@ var lossmithPage = (data) => {
 
   function refresh(state) {
     state.lines = linesOf(state).map((line) => refreshed(state, line));
-    state.best = data.bestIsMade ? parts.map(() => null) : parts.map((part, j) => !moved[j] ? part.best.raw[0] ?? null :
-      bestConstant(part.program, part.best, part.views[0].scenes[0], part.views[0].bounds, values[j]));
+    state.said = data.bestIsMade ? parts.map(() => ({ at: null, why: "" })) : parts.map((part, j) => !moved[j] ? { at: part.best.raw[0] ?? null, why: "" } :
+      bestOf(part.program, part.best, part.views[0].scenes[0], part.views[0].bounds, values[j]));
+    state.best = state.said.map(({ at }) => at);
     all(state.root, ".reading tbody tr").forEach((row, i) => cells(all(row, "td"), state.lines[i].cells));
     all(document, "[data-stale]").forEach((note) => { note.hidden = !moved.some(Boolean); });
     readOut(state);
@@ -182,7 +225,7 @@ var lossmithPage = (data) => {
   function redraw() {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; states.forEach(refresh); });
+    requestAnimationFrame(() => { waiting = false; states.forEach(refresh); followed(); });
   }
 
   // Axis, zoom and cursor -------------------------------------------------------------------------------------------
@@ -197,15 +240,55 @@ var lossmithPage = (data) => {
     refresh(state);
   }
 
+  const shownAt = (state, x) => (state.predicted ? along(state, linesOf(state)[0], x) : x);
+
+  /** The raw prediction of this prediction; null where none has it. */
+  function rawOf(state, prediction) {
+    const at = (v) => shownAt(state, v);
+    let [low, high] = state.window;
+    for (let k = 0; k < 12 && at(low) > prediction; k++) low -= high - low;
+    for (let k = 0; k < 12 && at(high) < prediction; k++) high += high - low;
+    if (!(at(low) <= prediction && prediction <= at(high))) return null;
+    for (let k = 0; k < 60; k++) {
+      const middle = low + (high - low) / 2;
+      if (at(middle) < prediction) low = middle;
+      else high = middle;
+    }
+    return high;
+  }
+
+  /** Read off where a typed number says, on a wider axis if need be; what is no place there is told. */
+  function typed(state) {
+    const text = state.place.value.trim(), number = text === "" ? NaN : Number(text), [least, most] = parts[0].views[state.v].bounds;
+    const x = Number.isFinite(number) && state.predicted ? rawOf(state, number) : number;
+    const sound = x !== null && Number.isFinite(x) && x >= least && x <= most;
+    state.place.setAttribute("aria-invalid", String(!sound));
+    state.fault.textContent = sound ? "" : !Number.isFinite(number) ? "A number is needed."
+      : state.predicted ? "No raw prediction gives this prediction." : `It must lie from ${short(least)} to ${short(most)}.`;
+    if (!sound) return;
+    const [low, high] = state.window, room = 0.1 * (Math.max(high, x) - Math.min(low, x));
+    if (x >= low && x <= high) { setCursor(state, x, true); return; }
+    state.cursor = x;
+    setWindow(state, x < low ? x - room : low, x > high ? x + room : high);
+  }
+
   function setCursor(state, x, again) {
     const [low, high] = state.window;
     state.cursor = x;
     state.across.value = Math.round((STEPS * (x - low)) / (high - low));
     state.across.setAttribute("aria-valuetext", short(x));
-    if (document.activeElement !== state.place) state.place.value = Number(x.toPrecision(4));
+    if (document.activeElement !== state.place) state.place.value = Number(shownAt(state, x).toPrecision(4));
     if (!again) return;
     readOut(state);
     pictures(state);
+  }
+
+  /** Over raw predictions, or over predictions: pictures, readings and the number that is typed. */
+  function toAxis(state, predicted) {
+    state.predicted = predicted;
+    state.named.textContent = predicted ? "prediction" : state.named.dataset.word;
+    setCursor(state, state.cursor, false);
+    refresh(state);
   }
 
   function zoomTo(state, width) {
@@ -243,20 +326,17 @@ var lossmithPage = (data) => {
   function view(root, v) {
     const home = parts[0].views[v].window, start = [home[0] + 0.7 * (home[1] - home[0])], role = (name) => root.querySelector(`[data-role=${name}]`);
     const state = {
-      root, v, home, start, window: home, cursor: start[0], target: data.target, predicted: false, format: "", lines: [], best: null,
-      zoom: role("zoom"), across: role("cursor"), place: role("place"), rows: all(root, ".readout tbody tr"),
+      root, v, home, start, window: home, cursor: start[0], target: data.target, predicted: false, format: "", lines: [], said: [], best: null,
+      zoom: role("zoom"), across: role("cursor"), place: role("place"), fault: root.querySelector(".place-fault"), named: role("axis-word"), rows: all(root, ".readout tbody tr"),
     };
     state.zoom.addEventListener("input", () => zoomTo(state, (home[1] - home[0]) / 2 ** Number(state.zoom.value)));
     state.across.addEventListener("input", () => {
       const [low, high] = state.window;
       setCursor(state, low + (high - low) * Number(state.across.value) / STEPS, true);
     });
-    state.place.addEventListener("input", () => {
-      const x = Number(state.place.value);
-      if (state.place.value.trim() !== "" && x >= state.window[0] && x <= state.window[1]) setCursor(state, x, true);
-    });
+    state.place.addEventListener("input", () => typed(state));
     all(root, "[data-move]").forEach((button) => button.addEventListener("click", () => MOVES[button.dataset.move](state, state.window[1] - state.window[0])));
-    all(root, "[data-axis]").forEach((input) => input.addEventListener("change", () => { state.predicted = input.dataset.axis === "prediction"; pictures(state); }));
+    all(root, "[data-axis]").forEach((input) => input.addEventListener("change", () => toAxis(state, input.dataset.axis === "prediction")));
     all(root, "[data-target]").forEach((input) => input.addEventListener("change", () => { state.target = Number(input.dataset.target); refresh(state); }));
     all(root, "figure[data-picture]").forEach((figure) => {
       figure.addEventListener("pointermove", (event) => pointed(state, event));
