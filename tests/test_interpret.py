@@ -52,6 +52,14 @@ MEANING = {
     "softplus": lambda a: mpmath.log(1 + mpmath.exp(a)),
     "sigmoid_power": lambda a, b: (1 / (1 + mpmath.exp(-a))) ** b,
     "log_cosh": lambda a: mpmath.log(mpmath.cosh(a)),
+    "normal_cdf": lambda a: mpmath.erfc(-a / mpmath.sqrt(2)) / 2,
+    "log_normal_cdf": lambda a: (
+        mpmath.log(mpmath.erfc(-a / mpmath.sqrt(2)) / 2)
+        if a < 0
+        else mpmath.log1p(-mpmath.erfc(a / mpmath.sqrt(2)) / 2)
+    ),
+    "normal_hazard": lambda a: mpmath.npdf(a) / (mpmath.erfc(-a / mpmath.sqrt(2)) / 2),
+    "normal_gap": lambda a: a + mpmath.npdf(a) / (mpmath.erfc(-a / mpmath.sqrt(2)) / 2),
     "xlogy": lambda a, b: a * mpmath.log(b) if a else mpmath.mpf(0),
     "xlog1py": lambda a, b: a * mpmath.log(1 + b) if a else mpmath.mpf(0),
     "safe_divide": lambda a, b: a / b if a else mpmath.mpf(0),

@@ -18,6 +18,7 @@ from flint import arb, ctx
 
 from lossmith.emit.table import spelling
 from lossmith.emit.to_js import prelude
+from lossmith.interpret import normal
 from tests.emit.js_jobs import DECODE, arrays, encoded
 
 pytestmark = pytest.mark.peers("playwright")
@@ -52,6 +53,10 @@ CASES: Final[dict[str, tuple[tuple[Numbers, ...], Callable[..., Any], float]]] =
     "cos": ((sizes(-5, 6),), lambda x: x.cos(), 1.5),
     "sqrt": ((sizes(-307, 308, POSITIVE),), lambda x: x.sqrt(), 0.51),
     "erf": ((np.r_[SMALL, RNG.uniform(-6.5, 6.5, COUNT)],), lambda x: x.erf(), 6.0),
+    "normal_cdf": ((np.r_[SMALL, RNG.uniform(-37, 9, COUNT)],), normal.normal_cdf, 8.0),
+    "log_normal_cdf": ((np.r_[sizes(-10, 8), RNG.uniform(-37, 37, COUNT)],), normal.log_normal_cdf, 8.0),
+    "normal_hazard": ((np.r_[sizes(-10, 1.5), -sizes(-10, 8, POSITIVE)],), normal.normal_hazard, 8.0),
+    "normal_gap": ((np.r_[sizes(-10, 8), RNG.uniform(-2, 1, COUNT)],), normal.normal_gap, 20.0),
     "lgamma": (
         (np.r_[sizes(-10, 305, POSITIVE), TO_TWELVE, beside(1.0), beside(2.0), -TO_TWELVE],),
         lambda x: x.lgamma() if x > 0 else abs(x.gamma()).log(), 10.0,
@@ -72,9 +77,10 @@ REST: Final = RNG.uniform(-690, 690, COUNT)
 @pytest.fixture(scope="module")
 def found(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Numbers]:
     """What the browser computes for every case, and for `exp_rest`: e**x and what it lacks. The prelude may stand there twice."""
-    lines = [
-        f"const {{ {', '.join(('power', 'expMuladd', 'expRest', 'erf', 'lgamma', 'digamma', 'trigamma'))} }} = lossmith;"
-    ]
+    names = (
+        "power, expMuladd, expRest, erf, lgamma, digamma, trigamma, normalCdf, logNormalCdf, normalHazard, normalGap"
+    )
+    lines = [f"const {{ {names} }} = lossmith;"]
     calls = {name: spelling(name, "js").format("a[i]", "b[i]", "c[i]") for name in CASES}
     calls |= {"grown": "Math.exp(a[i])", "exp_rest": "expRest(a[i], Math.exp(a[i]))"}
     for name, call in calls.items():

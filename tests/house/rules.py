@@ -26,7 +26,7 @@ AT_TOP = {
     "typer": ("cli/",),
     "numba": ("emit/loopmath.py", "emit/vectormath"),
     "llvmlite": ("emit/vectormath",),
-    "torch": ("adapt/in_torch/", "emit/torch_prelude.py"),
+    "torch": ("adapt/in_torch/", "emit/torch_prelude.py", "emit/torch_special.py"),
     "sklearn": ("adapt/in_sklearn/",),
 }
 """What some files may import at their top: those are themselves imported inside functions only, as the test of a light

@@ -14,7 +14,7 @@ HEAVY = (
 )
 OPTIONAL = ("polars", "narwhals", "lightgbm", "sklearn", "plotly", "jinja2", "torch", "jax", "pandas", "pyarrow")
 
-ROOMS = ("lossmith.adapt.in_torch.", "lossmith.adapt.in_sklearn.", "lossmith.emit.torch_prelude")
+ROOMS = ("lossmith.adapt.in_torch.", "lossmith.adapt.in_sklearn.", "lossmith.emit.torch_")
 """What is loaded for one framework alone, and imports it; the doors into it are loaded by the public names."""
 
 LOADED = """

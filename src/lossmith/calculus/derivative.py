@@ -21,6 +21,7 @@ from lossmith.formula.roles import WEIGHT
 
 Partials: TypeAlias = Callable[..., tuple[Maybe, ...]]
 
+ONE_OVER_ROOT_TWO_PI: Final = make("exp", -make("lgamma", HALF)) / make("sqrt", TWO)
 TWO_OVER_ROOT_PI: Final = TWO * make("exp", -make("lgamma", HALF))  # exact: lgamma(1/2) is half of log pi
 
 
@@ -101,6 +102,10 @@ PARTIALS: Final[dict[str, Partials]] = {
         negate(n * make("softplus", -n.args[0])),
     ),
     "log_cosh": lambda n: (make("tanh", n.args[0]),),
+    "normal_cdf": lambda n: (times(ONE_OVER_ROOT_TWO_PI, make("exp", negate(HALF * n.args[0] ** 2))),),
+    "log_normal_cdf": lambda n: (make("normal_hazard", n.args[0]),),
+    "normal_hazard": lambda n: (negate(n * make("normal_gap", n.args[0])),),
+    "normal_gap": lambda n: (ONE - make("normal_hazard", n.args[0]) * n,),
     "xlogy": lambda n: (make("log", n.args[1]), make("safe_divide", n.args[0], n.args[1])),
     "xlog1py": lambda n: (make("log1p", n.args[1]), make("safe_divide", n.args[0], ONE + n.args[1])),
     "safe_divide": _safe_divide,

@@ -243,6 +243,11 @@ _AS_WRITTEN: Final[dict[str, Callable[..., Expression]]] = {
     "multiply": _written_product,
 }
 
+
+def _normal(sympy: ModuleType, a: Expression) -> Expression:
+    return (1 + sympy.erf(a / sympy.sqrt(2))) / 2
+
+
 # What a reader knows by name: shown so, worked out in `to_sympy`.
 _NAMED: Final[dict[str, str]] = {"sigmoid": "sigma", "softplus": "\\operatorname{softplus}"}
 
@@ -283,6 +288,10 @@ _ELEMENTWISE: Final[dict[str, Callable[..., Expression]]] = {
     "softplus": lambda s, a: s.log(1 + s.exp(a)),
     "sigmoid_power": lambda s, a, b: (1 + s.exp(-a)) ** (-b),
     "log_cosh": lambda s, a: s.log(s.cosh(a)),
+    "normal_cdf": lambda s, a: _normal(s, a),
+    "log_normal_cdf": lambda s, a: s.log(_normal(s, a)),
+    "normal_hazard": lambda s, a: s.exp(-(a**2) / 2) / s.sqrt(2 * s.pi) / _normal(s, a),
+    "normal_gap": lambda s, a: a + s.exp(-(a**2) / 2) / s.sqrt(2 * s.pi) / _normal(s, a),
     "xlogy": lambda s, a, b: a * s.log(b),
     "xlog1py": lambda s, a, b: a * s.log(1 + b),
     "safe_divide": lambda s, a, b: a / b,

@@ -19,7 +19,9 @@ from lossmith.emit.vectormath_sums import close_sum, no_terms, part_of, with_sho
 from lossmith.emit.vectormath_tiles import fill, spill
 """
 FOR_MASKS: Final[Mapping[str, str]] = {"logical_not": "opposite({0})"}
-SCALAR_ONLY: Final = frozenset({"digamma", "erf", "lgamma", "sin", "cos"})
+SCALAR_ONLY: Final = frozenset(
+    {"digamma", "erf", "lgamma", "normal_cdf", "log_normal_cdf", "normal_hazard", "normal_gap", "sin", "cos"}
+)
 """Operations that take one number at a time."""
 WIDTH: Final[Mapping[bool, int]] = {True: 32, False: 16}
 """Rows of a block in float32 and in float64: four vectors of 256 bits, whose latencies hide each other."""

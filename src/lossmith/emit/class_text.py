@@ -17,7 +17,9 @@ from lossmith.emit.writer import Leaf
 from lossmith.formula.node import OPERATIONS, Node, among, is_number, number_of, symbol_of
 
 Layout = Literal["rows", "classes"]
-ONE_BY_ONE: Final = frozenset({"erf", "lgamma", "digamma", "sin", "cos"})
+ONE_BY_ONE: Final = frozenset(
+    {"erf", "lgamma", "normal_cdf", "log_normal_cdf", "normal_hazard", "normal_gap", "digamma", "sin", "cos"}
+)
 """Functions that branch or call the C library: they take lane after lane."""
 
 

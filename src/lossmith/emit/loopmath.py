@@ -22,9 +22,13 @@ from lossmith.emit.vectormath import (
     log1p_unit_f64,
     log1p_unit_w32,
     log_f64,
+    log_normal_cdf_f64,
     magnitude,
     maximum,
     minimum,
+    normal_cdf_f64,
+    normal_gap_f64,
+    normal_hazard_f64,
     pow_f64,
     root,
     select,
@@ -39,11 +43,14 @@ exp, exp_rest, expm1, log, log1p, log1p_unit = exp_f64, exp_rest_f64, expm1_f64,
 exp_down, exp_down_w32 = exp_down_f64, exp_w32
 power, tanh, sinh, cosh = pow_f64, tanh_f64, sinh_f64, cosh_f64
 lgamma, digamma, erf = lgamma_f64, digamma_f64, erf_f64
+normal_cdf, log_normal_cdf = normal_cdf_f64, log_normal_cdf_f64
+normal_hazard, normal_gap = normal_hazard_f64, normal_gap_f64
 
 __all__ = [
     "add_up", "cosh", "digamma", "erf", "exp", "exp_down", "exp_down_w32", "exp_muladd", "exp_muladd_w32",
     "exp_rest", "exp_rest_w32", "exp_w32", "expm1", "lgamma", "log", "log1p", "log1p_unit", "log1p_unit_w32",
-    "magnitude", "maximum", "minimum", "power", "root", "select", "sign", "sinh", "tanh", "wide_vectors",
+    "log_normal_cdf", "magnitude", "maximum", "minimum", "normal_cdf", "normal_gap", "normal_hazard", "power", "root",
+    "select", "sign", "sinh", "tanh", "wide_vectors",
 ]  # fmt: skip
 
 

@@ -74,10 +74,16 @@ var lossmith = (() => {
     1.537459794428035e-12, 7.357847917974398e-15,
   ];
 
-  /** The error function: Taylor's series about the nearest multiple c of 1/2, by Hermite's polynomials. */
+  /** The error function. */
   function erf(x) {
     const size = Math.abs(x);
     if (!(size < 6)) return Math.sign(x); // NaN stays NaN
+    const [c, sum] = aroundHalves(size);
+    return Math.sign(x) * (c === 0 ? sum : 1 - (ERFC[2 * c - 1] - sum));
+  }
+
+  /** What erf grows from the nearest multiple c of 1/2 to size, by Taylor's series with Hermite's polynomials. */
+  function aroundHalves(size) {
     const c = Math.min(Math.round(2 * size) / 2, 5.5), h = size - c;
     let before = 0, here = 1, factor = h, sum = 0;
     for (let n = 1; n < 40; n++) {
@@ -85,8 +91,38 @@ var lossmith = (() => {
       [before, here] = [here, -2 * (c * here + (n - 1) * before)];
       factor *= h / (n + 1);
     }
-    sum *= 2 / Math.sqrt(Math.PI) * Math.exp(-c * c);
-    return Math.sign(x) * (c === 0 ? sum : 1 - (ERFC[2 * c - 1] - sum));
+    return [c, sum * (2 / Math.sqrt(Math.PI)) * Math.exp(-c * c)];
+  }
+
+  /** The share of a standard normal below z > -1.5; what rounding takes from z / sqrt(2) is given back. */
+  function normalShare(z) {
+    const size = Math.abs(z) * Math.SQRT1_2;
+    if (!(size < 6)) return z > 0 ? 1 : z; // NaN stays NaN
+    const [c, sum] = aroundHalves(size), product = size * Math.SQRT2;
+    const taken = (Math.abs(z) - product) - lostProduct(size, Math.SQRT2, product) + size * 9.667293313452913e-17;
+    const beyond = (c === 0 ? 1 - sum : ERFC[2 * c - 1] - sum) / 2 - normalDensity(z) * taken;
+    return z < 0 ? beyond : 1 - beyond;
+  }
+
+  const normalDensity = (z) => expMuladd(-0.5 * z, z, 0) * 0.3989422804014327;
+
+  /** z + normalHazard(z); for z < -1.5 by Laplace's continued fraction, as many terms as its size takes. */
+  function normalGap(z) {
+    if (!(z < -1.5)) return z + normalDensity(z) / normalShare(z);
+    let rest = -z;
+    for (let k = Math.trunc(12 + 460 / (z * z)); k > 1; k--) rest = k / rest - z;
+    return 1 / rest;
+  }
+
+  /** The density of a standard normal over the share below z. */
+  const normalHazard = (z) => (z < -1.5 ? normalGap(z) - z : normalDensity(z) / normalShare(z));
+
+  /** The share of a standard normal below z. */
+  const normalCdf = (z) => (z < -1.5 ? normalDensity(z) / normalHazard(z) : normalShare(z));
+
+  function logNormalCdf(z) {
+    if (z < -1.5) return -0.5 * z * z - 0.9189385332046728 - Math.log(normalHazard(z));
+    return z < 0 ? Math.log(normalShare(z)) : Math.log1p(-normalCdf(-z));
   }
 
   // (zeta(k) - 1) / k with alternating signs, k = 2 ... : log gamma(2 + t) = (1 - Euler) t + sum of these t**k
@@ -447,7 +483,7 @@ var lossmith = (() => {
   }
 
   return {
-    power, expMuladd, expRest, erf, lgamma, digamma, trigamma, firstMax, sums, add, settle, maxima, raise, lists,
-    gather, logTotals, counted, across, mean, total, largest, chosen, loss,
+    power, expMuladd, expRest, erf, normalCdf, logNormalCdf, normalHazard, normalGap, lgamma, digamma, trigamma, firstMax, sums,
+    add, settle, maxima, raise, lists, gather, logTotals, counted, across, mean, total, largest, chosen, loss,
   };
 })();

@@ -31,7 +31,23 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9_]+")
 CALLED: Final = re.compile(r"(?<![.\w])([a-z]\w*)(?=\()|\b(mean|total|largest)\b")
 FUNCTIONS: Final = frozenset(
     {
-        *("power", "expMuladd", "expRest", "erf", "lgamma", "digamma", "trigamma", "firstMax", "sums", "add", "settle"),
+        *(
+            "power",
+            "expMuladd",
+            "expRest",
+            "erf",
+            "normalCdf",
+            "logNormalCdf",
+            "normalHazard",
+            "normalGap",
+            "lgamma",
+            "digamma",
+            "trigamma",
+            "firstMax",
+            "sums",
+            "add",
+            "settle",
+        ),
         *("maxima", "raise", "lists", "gather", "logTotals", "counted", "across", "mean", "total", "largest", "chosen"),
     }
 )

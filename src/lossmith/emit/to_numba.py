@@ -32,7 +32,7 @@ from numba import njit
 
 from lossmith.emit.loopmath import (
     add_up, cosh, digamma, erf, exp, exp_down, exp_muladd, exp_rest, expm1, lgamma, log, log1p, log1p_unit, magnitude,
-    maximum, minimum, power, root, select, sign, sinh, tanh, wide_vectors,
+    log_normal_cdf, maximum, minimum, normal_cdf, normal_gap, normal_hazard, power, root, select, sign, sinh, tanh, wide_vectors,
 )
 
 

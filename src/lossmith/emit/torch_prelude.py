@@ -15,10 +15,15 @@ from typing import Any, Final
 
 import torch
 
+from lossmith.emit.torch_special import log_normal_cdf as log_normal_cdf
+from lossmith.emit.torch_special import normal_cdf as normal_cdf
+from lossmith.emit.torch_special import normal_gap as normal_gap
+from lossmith.emit.torch_special import normal_hazard as normal_hazard
+from lossmith.emit.torch_special import trigamma as trigamma
+
 Merge = Callable[[str, Any], Any]
 DEKKER: Final = {torch.float32: 4097.0, torch.float64: 134217729.0}
 FACTORIALS: Final = tuple(float(factorial(n)) for n in range(15, 3, -1))
-BERNOULLI: Final = (7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6)
 REDUCED: Final = {"example_max": "max", "example_logsumexp": "logsumexp"}
 
 
@@ -115,22 +120,6 @@ def minimum(a: Any, b: Any) -> Any:
 def sign(x: Any) -> Any:
     """-1, 0 or 1; NaN of NaN."""
     return torch.where(x == x, torch.sign(x), x)
-
-
-def trigamma(x: Any) -> Any:
-    """The derivative of digamma, x > 0: ten steps up, then the asymptotic series (torch.polygamma keeps 9 digits).
-
-    Source: Abramowitz and Stegun (1964), 6.4.6 and 6.4.12.
-    """
-    total = torch.zeros_like(x)
-    for step in range(10):
-        total = total + 1.0 / ((x + step) * (x + step))
-    inverse = 1.0 / (x + 10.0)
-    square = inverse * inverse
-    series = torch.zeros_like(x)
-    for bernoulli in BERNOULLI:
-        series = series * square + bernoulli
-    return total + (inverse + 0.5 * square + series * square * inverse)
 
 
 def class_sum(x: Any, rows: Rows) -> Any:

@@ -24,7 +24,15 @@ from lossmith.emit.vectormath32 import (
     tanh_f32,
 )
 from lossmith.emit.vectormath64 import cosh_f64, pow_f64, sinh_f64
-from lossmith.emit.vectormath_special import digamma_f64, erf_f64, lgamma_f64
+from lossmith.emit.vectormath_special import (
+    digamma_f64,
+    erf_f64,
+    lgamma_f64,
+    log_normal_cdf_f64,
+    normal_cdf_f64,
+    normal_gap_f64,
+    normal_hazard_f64,
+)
 from lossmith.emit.vectormath_sums import add_up
 from lossmith.emit.vectormath_wide import exp_w32
 from lossmith.emit.vectormath_words import (
@@ -127,3 +135,27 @@ def digamma(x: Word) -> Word:
 def erf(x: Word) -> Word:
     """The error function."""
     return _rounded(erf_f64(_exactly(x)))
+
+
+@inlined
+def normal_cdf(x: Word) -> Word:
+    """The share of a standard normal below x."""
+    return _rounded(normal_cdf_f64(_exactly(x)))
+
+
+@inlined
+def log_normal_cdf(x: Word) -> Word:
+    """The logarithm of that share."""
+    return _rounded(log_normal_cdf_f64(_exactly(x)))
+
+
+@inlined
+def normal_hazard(x: Word) -> Word:
+    """The density of a standard normal over the share below x."""
+    return _rounded(normal_hazard_f64(_exactly(x)))
+
+
+@inlined
+def normal_gap(x: Word) -> Word:
+    """x + the hazard."""
+    return _rounded(normal_gap_f64(_exactly(x)))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from lossmith.emit.vectormath64 import INF, NAN, log_f64
-from lossmith.emit.vectormath_words import Word, fma, inlined, nearest
+from lossmith.emit.vectormath64 import INF, NAN, exp_dw_f64, log1p_f64, log_f64
+from lossmith.emit.vectormath_words import Word, fma, inlined, magnitude, nearest, two_prod
 
 
 @inlined
@@ -46,3 +46,49 @@ def digamma_f64(x: Word) -> Word:
     if part == 0.0 or x != x or x == -INF:
         return NAN
     return _digamma_positive(1.0 - x) - math.pi / math.tan(math.pi * part)
+
+
+@inlined
+def _normal_density(z: Word) -> Word:
+    """e**(-z**2 / 2) / sqrt(2 pi), the square in two words."""
+    square, rest = two_prod(-0.5 * z, z)
+    return exp_dw_f64(square, rest if square > -1e4 else 0.0) * 0.3989422804014327
+
+
+@inlined
+def _normal_share(z: Word) -> Word:
+    """The share below z > -1.5; what rounding takes from z / sqrt(2) is given back."""
+    x = z * -0.7071067811865476
+    taken = fma(x, 1.4142135623730951, z) - x * 9.667293313452913e-17
+    return 0.5 * math.erfc(x) + (_normal_density(z) * taken if magnitude(x) < 100.0 else 0.0)
+
+
+@inlined
+def normal_gap_f64(z: Word) -> Word:
+    """z + the hazard; for z < -1.5 by Laplace's continued fraction, as many terms as its size takes."""
+    if not z < -1.5:
+        return z + _normal_density(z) / _normal_share(z)
+    rest = -z
+    for k in range(int(12.0 + 460.0 / (z * z)), 1, -1):
+        rest = k / rest - z
+    return 1.0 / rest
+
+
+@inlined
+def normal_hazard_f64(z: Word) -> Word:
+    """The density of a standard normal over the share below z."""
+    return normal_gap_f64(z) - z if z < -1.5 else _normal_density(z) / _normal_share(z)
+
+
+@inlined
+def normal_cdf_f64(z: Word) -> Word:
+    """The share of a standard normal below z."""
+    return _normal_density(z) / normal_hazard_f64(z) if z < -1.5 else _normal_share(z)
+
+
+@inlined
+def log_normal_cdf_f64(z: Word) -> Word:
+    """The logarithm of that share."""
+    if z < -1.5:
+        return -0.5 * z * z - 0.9189385332046728 - log_f64(normal_hazard_f64(z))
+    return log_f64(_normal_share(z)) if z < 0.0 else log1p_f64(-normal_cdf_f64(-z))

@@ -22,6 +22,7 @@ from lossmith.formula.lift_procedures import (
 )
 from lossmith.formula.logs import cosh_of_two, grown_quotient, log_of_product, met_exponents, product_with_log
 from lossmith.formula.node import Node, constant, make, number_of, symbol_of, walk
+from lossmith.formula.normal import half_of_erf
 from lossmith.formula.polynomial import is_residual
 from lossmith.formula.rewrite import Bindings, Procedure, Rule, Step, rewrite, wildcard
 from lossmith.formula.shares import of_one_sign
@@ -48,7 +49,7 @@ def _is_data(bindings: Bindings) -> bool:
 
 def _is_probability(bindings: Bindings) -> bool:
     """A or C is a sigmoid or its complement, whose smallness a choice or a mixture would hide."""
-    steep = ("sigmoid", "sigmoid_power", "exp")
+    steep = ("sigmoid", "sigmoid_power", "exp", "normal_cdf")
     return any((n.args[1] if n.op == "where" else n).op in steep for n in (bindings[A], bindings[C]))
 
 
@@ -108,6 +109,7 @@ def _own(op: str, *args: Node) -> Node:
 
 
 _SIG: Final = _own("sigmoid", A)
+_CDF: Final = _own("normal_cdf", A)
 _SOFT: Final = _own("softmax", A)
 _EXP: Final = _own("exp", A)
 _LSE: Final = _own("class_logsumexp", A)
@@ -196,6 +198,18 @@ LIFT: Final[tuple[Rule | Procedure, ...]] = (
          "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_twice_sigmoid_minus_one", TWO * _SIG - ONE, make("tanh", A / TWO), "2 p - 1 is a false 0 near a = 0"),
     Rule("cancellation_in_twice_sigmoid_minus_one", ONE - TWO * _SIG, -make("tanh", A / TWO), "1 - 2 p is a false 0 near a = 0"),
+    # the normal distribution
+    Procedure("cancellation_in_normal_tail", half_of_erf, "1 + erf(a) loses everything for very negative a"),
+    Rule("cancellation_in_normal_tail", constant(0.5) * (TWO * A), A, "halves of what is doubled"),
+    Rule("cancellation_in_normal_tail", (TWO * A) / TWO, A, "halves of what is doubled"),
+    Rule("cancellation_in_normal_tail", ONE - _CDF, make("normal_cdf", -A), "1 - p loses everything as p nears 1"),
+    Rule("underflow_in_log_normal_cdf", make("log", _CDF), make("log_normal_cdf", A), "the share underflows for very negative A"),
+    Rule("underflow_in_log_normal_cdf", make("log1p", -_CDF), make("log_normal_cdf", -A), "1 - p loses everything as p nears 1"),
+    Rule("zero_to_a_power", _CDF**B, make("exp", B * make("log_normal_cdf", A)), "0 ** (b - 1) in derivatives", _is_no_square),
+    Rule("cancellation_in_target_minus_normal_cdf", B - _CDF, B * make("normal_cdf", -A) - (ONE - B) * _CDF,
+         "pair the mixture terms: each is exact where the difference is not", _is_target),
+    Rule("cancellation_in_target_minus_normal_cdf", _CDF - B, (ONE - B) * _CDF - B * make("normal_cdf", -A),
+         "pair the mixture terms: each is exact where the difference is not", _is_target),
     Rule("cancellation_in_one_minus_cos", ONE - make("cos", A), TWO * make("sin", A / TWO) ** TWO, "1 - cos(a) is a false 0"),
     Rule("product_in_sigmoid_power", make("sqrt", _SIG), make("sigmoid_power", A, constant(0.5)), "0 ** -1/2 in derivatives"),
     Rule("underflow_in_root_of_square", make("sqrt", A**TWO), make("abs", A), "a ** 2 underflows and overflows"),

@@ -13,7 +13,8 @@ from lossmith.formula.node import Node, constant, number_of, symbol_of
 ONE: Final = constant(1.0)
 POSITIVE: Final = frozenset(
     {"exp", "sigmoid", "softplus", "sigmoid_power", "log_cosh", "cosh", "abs", "sqrt", "softmax", "softmax_complement",
-     "softmax_complement_power", "exp_excess", "log_deficit"}
+     "softmax_complement_power", "exp_excess", "log_deficit", "normal_cdf", "normal_hazard",
+     "normal_gap"}
 )  # fmt: skip
 SAME: Final = frozenset({"class_sum", "example_sum", "example_mean", "class_max"})
 

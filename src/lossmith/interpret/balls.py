@@ -15,6 +15,7 @@ import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike
 
+from lossmith.interpret.normal import log_normal_cdf, normal_cdf, normal_gap, normal_hazard
 from lossmith.interpret.systems import Array, System
 
 HUGE: Final = arb(2.0**64)
@@ -80,6 +81,10 @@ _BALL_SCALARS: Final[dict[str, tuple[int, Callable[..., Any]]]] = {
     "cosh": (1, _ball_hyperbolic("cosh", 1)),
     "sinh": (1, _ball_hyperbolic("sinh", -1)),
     "erf": (1, lambda a: a.erf()),
+    "normal_cdf": (1, normal_cdf),
+    "log_normal_cdf": (1, log_normal_cdf),
+    "normal_hazard": (1, normal_hazard),
+    "normal_gap": (1, normal_gap),
     "lgamma": (1, lambda a: a.lgamma()),
     "digamma": (1, lambda a: a.digamma()),
     "trigamma": (1, lambda a: arb(2).zeta(a)),

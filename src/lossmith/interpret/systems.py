@@ -112,12 +112,29 @@ def _special(name: str, *before: float) -> Callable[[Array], Array]:
     return function
 
 
+def _normal_hazard(a: Array) -> Array:
+    return np.asarray(0.7978845608028654 / _special("erfcx")(a * -0.7071067811865476), dtype=a.dtype)
+
+
+def _normal_gap(a: Array) -> Array:
+    """By Laplace's continued fraction where a + hazard would cancel."""
+    t = np.maximum(-a, 1.5)
+    rest = t
+    for k in range(216, 1, -1):
+        rest = t + k / rest
+    return np.asarray(np.where(a < -1.5, 1.0 / rest, a + _normal_hazard(a)), dtype=a.dtype)
+
+
 def _float_primitives() -> dict[str, Callable[..., Array]]:
     names = "divide power exp expm1 log log1p sqrt tanh cosh sinh sin cos abs sign maximum minimum"
     plain: dict[str, Callable[..., Array]] = {name: getattr(np, name) for name in names.split()}
     return plain | {
         "erf": _special("erf"),
         "lgamma": _special("gammaln"),
+        "normal_cdf": _special("ndtr"),
+        "log_normal_cdf": _special("log_ndtr"),
+        "normal_hazard": _normal_hazard,
+        "normal_gap": _normal_gap,
         "digamma": _special("digamma"),
         "trigamma": _special("polygamma", 1),
         "less": _float_condition(np.less),

@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 from flint import arb, ctx
 
+from lossmith.interpret import normal
+
 LARGEST: Final = float(np.finfo(np.float64).max)
 PRECISION: Final = 120
 
@@ -33,6 +35,10 @@ _BALLS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "log_cosh": lambda x: (2 * (x / 2).sinh() ** 2).log1p() if x < 1 else x - arb(2).log() + (-2 * x).exp().log1p(),
     "digamma": lambda x: x.digamma(),
     "trigamma": lambda x: -(arb(2).zeta(x)),
+    "normal_cdf": normal.normal_cdf,
+    "log_normal_cdf": normal.log_normal_cdf,
+    "normal_hazard": lambda x: -normal.normal_hazard(x),
+    "normal_gap": normal.normal_gap,
     "lgamma": lambda x: x.lgamma(),
 }
 

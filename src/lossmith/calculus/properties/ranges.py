@@ -167,6 +167,10 @@ _RISING: Final[Mapping[str, tuple[float, bool, float, float, str]]] = {
     "softplus": (-math.inf, False, 0.0, math.inf, "never"),
     "digamma": (0.0, False, -math.inf, math.inf, ""),
     "trigamma": (0.0, False, -math.inf, 0.0, "never"),
+    "normal_cdf": (-math.inf, False, 0.0, 1.0, "never"),
+    "log_normal_cdf": (-math.inf, False, -math.inf, 0.0, "never"),
+    "normal_hazard": (-math.inf, False, -math.inf, 0.0, "never"),
+    "normal_gap": (-math.inf, False, 0.0, math.inf, "never"),
     "log_cosh": (0.0, True, 0.0, math.inf, "same"),
     "cosh": (0.0, True, 1.0, math.inf, "never"),
 }
@@ -296,11 +300,12 @@ RANGES: Final[Mapping[str, Callable[..., Range]]] = {
     **{
         name: (lambda a, name=name: _rising(name, a))
         for name in _RISING
-        if name not in ("log_cosh", "cosh", "trigamma")
+        if name not in ("log_cosh", "cosh", "trigamma", "normal_hazard")
     },
     "log_cosh": lambda a: _even(a, lambda size: _rising("log_cosh", size)),
     "cosh": lambda a: _even(a, lambda size: _rising("cosh", size)),
     "trigamma": lambda a: _negative(_rising("trigamma", a)),
+    "normal_hazard": lambda a: _negative(_rising("normal_hazard", a)),
     "lgamma": _lgamma,
     "sin": lambda a: _wave("sin", a),
     "cos": lambda a: _wave("cos", a),
