@@ -51,6 +51,7 @@ NO_POINT: Final[dict[str, str]] = {
     "rounding_of_a_part": "saves one or two roundings of three: less than what counts as wrong",
     "the ramp and what it lacks, whose derivatives cancel": "prepares: pairing takes up the derivatives of softplus",
     "where a row names one class, its factors meet in that class": "prepares: (1 - p)**c log p of one class has a form",
+    "halves of what is doubled": "prepares: the logarithm knows the share without factors",
     "a shift common to all classes goes outside": "prepares: log_softmax is known without the shift",
 }
 """{name of a rule, or its reason: why no point is asked for}."""

@@ -483,7 +483,8 @@ var lossmith = (() => {
   }
 
   return {
-    power, expMuladd, expRest, erf, normalCdf, logNormalCdf, normalHazard, normalGap, lgamma, digamma, trigamma, firstMax, sums,
-    add, settle, maxima, raise, lists, gather, logTotals, counted, across, mean, total, largest, chosen, loss,
+    power, expMuladd, expRest, erf, normalCdf, logNormalCdf, normalHazard, normalGap, lgamma, digamma, trigamma,
+    firstMax, sums, add, settle, maxima, raise, lists, gather, logTotals, counted, across, mean, total, largest, chosen,
+    loss,
   };
 })();

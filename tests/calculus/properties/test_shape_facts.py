@@ -330,8 +330,13 @@ def test_a_floor_that_is_reached_is_not_called_approached() -> None:
 
 
 def test_no_constant_is_given_where_floats_end_while_it_grows() -> None:
+    ended = parsed("-log(1 - erf(z - y)**3)", target="real")
+    assert lipschitz(ended).evidence == "open"
+
+
+def test_a_slope_is_followed_where_the_share_of_a_normal_is_below_every_float() -> None:
     probit = parsed("-y*log(p) - (1 - y)*log(1 - p)", target="binary", link="probit")
-    assert lipschitz(probit).evidence == "open"
+    assert lipschitz(probit).evidence == "refuted" and convex(probit).evidence == "proved"
 
 
 def test_far_errors_of_a_loss_that_only_jumps_are_open() -> None:
