@@ -1,7 +1,7 @@
 """Make all documents as plain HTML, and check them: links, anchors, files named, and code blocks.
 
     python docs/build.py --out site
-    python docs/build.py --out site --only lessons      (or losses, activations, documents, part of a name)
+    python docs/build.py --out site --only lessons      (or losses, activations, descent, documents, part of a name)
 
 Comes in: the Markdown of this repository, the lessons with their `computed.py`, the catalogue. Goes out: a folder of pages
 that needs no server and no network. Ends with code 1 and one sentence naming file and line where something is wrong.
@@ -53,7 +53,7 @@ DOCUMENTS: Final = (
 
 LANGUAGES: Final = ("en", "ko")
 LIST_OF_LESSONS: Final = f"{LESSONS}/index.html"
-GROUPS: Final = ("losses", "activations", "shared")
+GROUPS: Final = ("losses", "activations", "descent", "shared")
 """The pages made from code, as `--only` names them."""
 
 PROCESSES: Final = 2
@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make and check the documents.")
     parser.add_argument("--out", type=Path, default=Path("site"), help="the folder to write (its pages are replaced)")
     parser.add_argument(
-        "--only", default="", help="lessons, documents, losses, activations, or part of a source's name"
+        "--only", default="", help="lessons, documents, losses, activations, descent, or part of a source's name"
     )
     parser.add_argument("--no-run", action="store_true", help="do not run the code blocks")
     options = parser.parse_args(arguments)

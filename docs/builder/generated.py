@@ -1,4 +1,4 @@
-"""Pages made from code: the catalogue with a page for each loss, the activations, and the list of lessons.
+"""Pages made from code: the catalogue with a page for each loss, activations, descents, and the list of lessons.
 
 Comes in: what Lossmith knows of itself. Goes out: jobs, each of which makes the text of one file and can run in a process
 of its own.
@@ -18,6 +18,9 @@ from lossmith.catalogue import ACTIVATIONS
 from lossmith.report.pages.mathml import formula
 
 LOSS_SCRIPT: Final = "catalogue/loss.js"
+DESCENTS: Final = ("diabetes", "iris", "xor")
+"""Bundled sets that a descent is shown on: a straight line, classes, a hidden layer."""
+
 KINDS: Final = {
     "real": "Any number",
     "positive": "Positive amounts",
@@ -51,6 +54,7 @@ def jobs() -> tuple[Job, ...]:
     return (
         *(Job(f"activations/{row.name}.html", "activations", activation_page, (row.name,)) for row in ACTIVATIONS),
         *(Job(f"catalogue/{name}.html", "losses", loss_page, (name,)) for name in ls.names()),
+        *(Job(f"descent/{name}.html", "descent", descent_page, (name,)) for name in DESCENTS),
         Job("catalogue/index.html", "losses", catalogue),
         Job("activations/index.html", "activations", activations),
         Job(LOSS_SCRIPT, "losses", loss_script),
@@ -79,6 +83,15 @@ def activation_page(name: str) -> str:
 
     page = Page("", f"activations/{name}.html", name, "activations")
     body = page_of(ls.activation(name)).replace("<body>", f"<body>\n{navigation(page)}", 1)
+    return body.replace("</head>", '<link rel="stylesheet" href="../site.css">\n</head>', 1)
+
+
+def descent_page(name: str) -> str:
+    """Make the page of a gradient descent on a bundled set, with the navigation of the site."""
+    from lossmith.advise.descent import descend_table
+
+    page = Page("", f"descent/{name}.html", name, "start")
+    body = descend_table(name).html.replace("<body>", f"<body>\n{navigation(page)}", 1)
     return body.replace("</head>", '<link rel="stylesheet" href="../site.css">\n</head>', 1)
 
 

@@ -72,6 +72,66 @@ def test_bad_input_is_one_sentence(words: list[str], said: str, capsys: pytest.C
     assert said in told and "Traceback" not in told and told.count("\n") == 1
 
 
+def costly(keep: str = "keep") -> pl.DataFrame:
+    random = np.random.default_rng(0)
+    size = random.normal(size=60)
+    return pl.DataFrame(
+        {
+            "size": size,
+            "cost": random.uniform(1.0, 5.0, 60),
+            keep: [k % 3 != 0 for k in range(60)],
+            "city": ["Seoul", "Busan"] * 30,
+            "price": 2 * size + random.normal(size=60),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "column", "parameters"),
+    [
+        ("a * cost * abs(y - z)", "cost", {"a": 2.0}),
+        ("mse * cost", "cost", {}),
+        ("mse.mask('keep')", "keep", {}),
+        ("mse.reweight(by='cost')", "cost", {}),
+    ],
+)
+def test_columns_that_a_loss_reads_come_from_the_table(loss: str, column: str, parameters: dict[str, float]) -> None:
+    frame = costly()
+    found = descend_table(frame, target="price", loss=loss, parameters=parameters, steps=2, learning_rate=0.01)
+    assert not any(column in name for name in found.names)
+    assert f"The loss reads “{column}” of each row, which is no feature then." in found.notes
+    y, cost, keep = frame["price"].to_numpy(), frame["cost"].to_numpy(), frame["keep"].to_numpy()
+    first = {
+        "a * cost * abs(y - z)": np.mean(2 * cost * np.abs(y)),
+        "mse * cost": np.mean(cost * y**2),
+        "mse.mask('keep')": np.mean(y[keep] ** 2),
+        "mse.reweight(by='cost')": np.average(y**2, weights=cost),
+    }
+    assert found.losses[0] == pytest.approx(first[loss], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("mse.reweight(by='costs')", 'reads the column "costs", and .* Did you mean "cost"'),
+        ("mse * city", "must hold numbers"),
+        ("mse * coost", "coost"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_said(loss: str, said: str) -> None:
+    with pytest.raises(LossmithError, match=said):
+        descend_table(costly(), target="price", loss=loss, steps=2)
+
+
+def test_what_a_table_lacks_is_said_in_words() -> None:
+    with pytest.raises(LossmithError, match="--target, one of: size, cost, keep, city, price"):
+        descend_table(costly())
+    with pytest.raises(LossmithError, match=r"Only 1 row has a target; a table needs at least 20; ls\.descend"):
+        descend_table(costly().head(1), target="price")
+    with pytest.raises(LossmithError, match=r"found “(benign|malignant)"):
+        descend_table("breast_cancer", loss="huber")
+
+
 def test_a_table_needs_a_target() -> None:
     with pytest.raises(LossmithError, match="LM578"):
         descend_table(table())

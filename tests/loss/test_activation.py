@@ -7,6 +7,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.errors import LossmithError
+from lossmith.loss.activation import _with_ones
 
 ELEMENTWISE = (
     *(
@@ -87,6 +88,17 @@ def test_the_exponential_overflows_where_its_value_does_and_nowhere_else() -> No
     f = ls.activation("exponential")
     assert np.isfinite(f([-1e300, -745.0, 0.0, 709.0])).all()
     assert f([710.0]).tolist() == f.derivative([710.0]).tolist() == [np.inf]
+
+
+@pytest.mark.parametrize(("name", "other"), [("celu", "elu"), ("swish", "silu")])
+def test_a_parameter_of_one_is_not_there(name: str, other: str) -> None:
+    """The very same operations: celu costs what elu costs, and no bit differs."""
+    x = np.concatenate([np.linspace(-800.0, 800.0, 801), np.logspace(-300, 2, 50), [-0.0, np.inf, -np.inf, np.nan]])
+    one, two = ls.activation(name), ls.activation(other)
+    assert np.array_equal(one(x), two(x), equal_nan=True)
+    assert np.array_equal(one.derivative(x), two.derivative(x), equal_nan=True)
+    ones = ("alpha", "beta")
+    assert repr(_with_ones(one.record.formula, ones)) == repr(_with_ones(two.record.formula, ones))
 
 
 def test_a_temperature_divides_the_raw_predictions() -> None:

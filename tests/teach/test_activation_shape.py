@@ -11,7 +11,8 @@ from scipy import integrate, optimize, special, stats
 import lossmith as ls
 from lossmith.catalogue import ACTIVATIONS
 from lossmith.errors import LossmithError
-from lossmith.teach.activations.facts import between, facts, flat, steepest
+from lossmith.teach.activations.facts import between, facts, flat, known, steepest
+from lossmith.teach.activations.proof import range_is_proved
 from lossmith.teach.activations.shape import normal, shape
 
 ROOT = math.sqrt(2)
@@ -34,6 +35,15 @@ def of(name: str, **numbers: float):
 )  # fmt: skip
 def test_ranges(name: str, expected: str) -> None:
     assert between(of(name)) == expected
+
+
+def test_ranges_are_called_proved_only_where_bounds_of_the_formula_say_so() -> None:
+    assert [known(of(name)) for name in ("sigmoid", "silu", "gelu", "identity")] == [
+        "proved from the formula", "proved from the formula", "measured", "nothing to show: there is no bound",
+    ]  # fmt: skip
+    silu = ls.activation("silu")
+    assert not range_is_proved(silu, -0.2784, math.inf, ())  # it goes to -0.27846
+    assert not range_is_proved(ls.activation("relu6"), 0.0, 5.999, (0.0, 6.0))
 
 
 def test_the_lowest_point_of_silu_is_where_its_derivative_has_its_root() -> None:

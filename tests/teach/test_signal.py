@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import lossmith as ls
 from lossmith.errors import LossmithError
@@ -153,13 +154,12 @@ def test_bad_input_is_one_sentence(call, words: str) -> None:
         call()
 
 
-def test_without_scikit_learn_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digits_come_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = load_digits()
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
     digits.cache_clear()
-    signal.cache_clear()
-    try:
-        with pytest.raises(LossmithError, match=r"LM493 .*pip install scikit-learn"):
-            digits()
-        assert "pip install scikit-learn" in depth([RELU]).blocks[0].text
-    finally:
-        digits.cache_clear()
+    pixels, classes = digits()
+    order = np.random.default_rng(0).permutation(len(theirs.target))
+    spread = np.where(theirs.data.std(axis=0) > 0, theirs.data.std(axis=0), 1.0)
+    assert np.array_equal(pixels, ((theirs.data - theirs.data.mean(axis=0)) / spread)[order])
+    assert np.array_equal(classes, theirs.target[order])

@@ -6,6 +6,7 @@ columns of 0 and 1, dates their parts: the design of a study's linear model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 
 from lossmith.advise.data.encode import Encoded, encode, make_encoding
 from lossmith.advise.data.scan import may_be_large, open_rows, sample_rows
+from lossmith.advise.data.source import read_source
 from lossmith.advise.data.table import Table, read_table
 from lossmith.advise.look.profile import Profile, profile
 from lossmith.advise.models.linear import Design, DesignColumn, design_matrix, make_design
-from lossmith.errors import ArgumentError, DataError, LossmithError, did_you_mean
+from lossmith.errors import ArgumentError, DataError, FormulaError, LossmithError, did_you_mean
+from lossmith.kernel.measure import chooses_per_group
 from lossmith.loss.handle import Loss
-from lossmith.loss.library import look_up
+from lossmith.loss.library import look_up, parse
 from lossmith.report.descent_page.record import Descent
 from lossmith.teach.descent.bundled import SETS, data_set
 from lossmith.teach.descent.task import USUAL
@@ -29,6 +32,8 @@ from lossmith.teach.descent.walk import descend
 
 Floats = NDArray[np.float64]
 LARGE_SAMPLE: Final = 100_000
+MOST_NAMES: Final = 20
+WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def descend_table(
@@ -56,17 +61,102 @@ def descend_table(
     if isinstance(data, str) and data in SETS and not Path(data).exists():
         return _bundled(data, target, loss, parameters or {}, model, options)
     if target is None:
-        known, near = ", ".join(SETS), did_you_mean(data, SETS) if isinstance(data, str) else ""
-        raise ArgumentError("LM578", f"name the column to predict with --target, or a bundled set: {known}.{near}")
+        raise ArgumentError("LM578", _no_target(data, encoding))
     sample, note = _in_reach(data, encoding, options.get("seed", 0))
-    table = read_table(sample, target=target, weight=weight, drop=drop, encoding=encoding)
+    extra = _named_columns(loss, parameters or {}, sample, target, encoding)
+    table = _read(sample, target=target, weight=weight, drop=(*drop, *extra), needed=extra, encoding=encoding)
     seen = profile(table, kind=kind, positive=positive)
     X, names = _matrix(table)
     weights = None if table.weight is None else table.frame[table.weight].cast(float).to_numpy()
-    found, taken = _loss(loss, parameters or {}, seen.kind)
-    done = descend(found, X, _target(seen), weights, model=_model(model or "linear"), feature_names=names, **options)
-    notes = tuple(filter(None, (taken, note, *_said(table, seen), *done.notes)))
+    found, taken = _loss(loss, parameters or {}, seen.kind, extra)
+    columns = {name: _column(table, name) for name in extra} or None
+    named = _model(model or "linear")
+    done = descend(found, X, _target(seen), weights, model=named, feature_names=names, columns=columns, **options)
+    notes = tuple(filter(None, (taken, note, _extra_said(extra), *_said(table, seen, extra), *done.notes)))
     return replace(done, notes=notes, title=f"{done.title}: {target} of {table.source if not note else data}")
+
+
+def _read(data: Any, **roles: Any) -> Table:
+    """The table; of too few rows it is said what takes fewer."""
+    try:
+        return read_table(data, **roles)
+    except DataError as error:
+        if error.code != "LM507":
+            raise
+        told = error.sentence.replace("Only 1 rows have", "Only 1 row has").replace("a study needs", "a table needs")
+        raise DataError("LM507", f"{told.rstrip('.')}; ls.descend in Python takes fewer.") from None
+
+
+def _no_target(data: Any, encoding: str | None) -> str:
+    """What to say where no target is named: the columns that there are, or the bundled sets."""
+    if not isinstance(data, str) or Path(data).exists():
+        names = _names_of(data, encoding)
+        return f"name the column to predict with --target, one of: {', '.join(names[:MOST_NAMES])}" + (
+            f" and {len(names) - MOST_NAMES} more." if len(names) > MOST_NAMES else "."
+        )
+    return f"name the column to predict with --target, or a bundled set: {', '.join(SETS)}.{did_you_mean(data, SETS)}"
+
+
+def _names_of(data: Any, encoding: str | None) -> tuple[str, ...]:
+    """The columns of a table; of one too large for memory without reading it."""
+    if may_be_large(data):
+        return tuple(open_rows(data, encoding=encoding).columns)
+    return tuple(read_source(data, encoding)[0].columns)
+
+
+# Columns that a loss reads -------------------------------------------------------------------------------------
+
+
+def _named_columns(
+    loss: str | Loss | None, parameters: Mapping[str, Any], data: Any, target: str, encoding: str | None
+) -> tuple[str, ...]:
+    """The columns of the table that the loss reads beside the target: declared ones, and words of a formula."""
+    if loss is None:
+        return ()
+    declared, unknown = _declared(loss, parameters)
+    if not declared and not unknown:
+        return ()
+    names = _names_of(data, encoding)
+    missing = [name for name in declared if name not in names]
+    if missing:
+        raise DataError(
+            "LM504",
+            f'the loss reads the column "{missing[0]}", and the table has none of this name: '
+            f"{', '.join(names[:MOST_NAMES])}.{did_you_mean(missing[0], names)}",
+        )
+    return (*declared, *(word for word in unknown if word in names and word != target))
+
+
+def _declared(loss: str | Loss, parameters: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that a loss declares; of a formula with words that are not known, these words."""
+    try:
+        found = loss if isinstance(loss, Loss) else look_up(loss, parameters)[0]
+    except FormulaError:
+        words = dict.fromkeys(WORD.findall(str(loss)))
+        return (), tuple(word for word in words if word not in ("y", "z", "p") and word not in parameters)
+    definition = found.definition
+    group = ("group",) if chooses_per_group(definition) or "group" in definition.declaration.per else ()
+    return (*definition.declaration.columns, *group), ()
+
+
+def _column(table: Table, name: str) -> Any:
+    """One column as a loss takes it: numbers, truth values as 1 and 0, of groups any values."""
+    series = table.frame[name]
+    if series.null_count():
+        raise DataError(
+            "LM504", f"the loss reads the column “{name}”, which is missing in {series.null_count():,} rows."
+        )
+    if name == "group":
+        return np.unique(series.to_numpy(), return_inverse=True)[1]
+    try:
+        return series.cast(float).to_numpy()
+    except Exception:  # polars has errors of its own
+        raise DataError("LM504", f"the loss reads the column “{name}”, which must hold numbers.") from None
+
+
+def _extra_said(extra: tuple[str, ...]) -> str:
+    what = ", ".join(f"“{name}”" for name in extra)
+    return f"The loss reads {what} of each row, which is no feature then." if extra else ""
 
 
 def _bundled(
@@ -92,13 +182,17 @@ def _model(name: str) -> Any:
     return name
 
 
-def _loss(loss: str | Loss | None, parameters: Mapping[str, Any], kind: str) -> tuple[Loss, str]:
+def _loss(
+    loss: str | Loss | None, parameters: Mapping[str, Any], kind: str, columns: tuple[str, ...] = ()
+) -> tuple[Loss, str]:
     """The loss that was named, or the usual one for this kind of target, and a sentence on what was taken for granted."""
     if loss is None:
         found, _ = look_up(USUAL.get(kind, "squared_error"), parameters)
         return found, f"The target is taken as {kind}, and {found.name} is its usual loss; --loss names another."
     if isinstance(loss, Loss):
         return loss.bind(**parameters), ""
+    if columns and not _declared(loss, parameters)[0]:
+        return _with_columns(loss, parameters, kind, columns)
     found, remark = look_up(loss, parameters)
     if not remark:
         return found, ""
@@ -106,6 +200,15 @@ def _loss(loss: str | Loss | None, parameters: Mapping[str, Any], kind: str) -> 
         return look_up(loss, parameters, kind)[0], f"The formula names no loss, so its target is taken as {kind}."
     except LossmithError:
         return found, remark
+
+
+def _with_columns(text: str, parameters: Mapping[str, Any], kind: str, columns: tuple[str, ...]) -> tuple[Loss, str]:
+    """A formula whose words are columns of the table; its target is that of the losses it names, else of this kind."""
+    said: dict[str, Any] = {"columns": columns, **({"parameters": dict(parameters)} if parameters else {})}
+    try:
+        return parse(text, **said), ""
+    except LossmithError:
+        return parse(text, target=kind, **said), f"The formula names no loss, so its target is taken as {kind}."
 
 
 def _in_reach(data: Any, encoding: str | None, seed: int) -> tuple[Any, str]:
@@ -150,7 +253,7 @@ def _target(seen: Profile) -> Any:
     return seen.y.astype(np.int64) if seen.kind in ("class", "ordinal") else seen.y
 
 
-def _said(table: Table, seen: Profile) -> Iterable[str]:
+def _said(table: Table, seen: Profile, extra: tuple[str, ...]) -> Iterable[str]:
     """What was done with the rows and columns of the table."""
     if table.n_missing_target:
         yield f"{table.n_missing_target:,} rows without a target are left out."
@@ -159,5 +262,6 @@ def _said(table: Table, seen: Profile) -> Iterable[str]:
     if seen.kind == "class":
         yield f"The classes are numbered in this order: {', '.join(seen.classes[:12])}."
     told = " ".join(table.notes[:3])
-    yield from (f"“{name}” is left out: {reason}." for name, reason in table.left_out[:6] if f'"{name}"' not in told)
+    left_out = [(name, reason) for name, reason in table.left_out if f'"{name}"' not in told and name not in extra]
+    yield from (f"“{name}” is left out: {reason}." for name, reason in left_out[:6])
     yield from table.notes[:3]

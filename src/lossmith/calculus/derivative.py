@@ -102,7 +102,7 @@ PARTIALS: Final[dict[str, Partials]] = {
         negate(n * make("softplus", -n.args[0])),
     ),
     "log_cosh": lambda n: (make("tanh", n.args[0]),),
-    "normal_cdf": lambda n: (times(ONE_OVER_ROOT_TWO_PI, make("exp", negate(HALF * n.args[0] ** 2))),),
+    "normal_cdf": lambda n: (times(ONE_OVER_ROOT_TWO_PI, make("exp", -(HALF * n.args[0] ** 2))),),
     "log_normal_cdf": lambda n: (make("normal_hazard", n.args[0]),),
     "normal_hazard": lambda n: (negate(n * make("normal_gap", n.args[0])),),
     "normal_gap": lambda n: (ONE - make("normal_hazard", n.args[0]) * n,),

@@ -58,7 +58,8 @@ def best_constant(
     `convex`: false makes it look for every minimum between the neighbours of `scan` and return the deepest; without
     `scan`, between whole numbers up to 40 and powers of two up to 2**40 (give quantiles of the targets where there are
     several minima on their scale).
-    `start`: a guess that saves time, no more; `start_row` says in which valley of several numbers it looks. `bounds`: the open domain of the raw prediction.
+    `start`: a guess that saves time, no more; `start_row` says in which valley of several numbers it looks.
+    `bounds`: the open domain of the raw prediction.
     `softmax`: adding a number to all entries changes nothing; the answer is then the one whose softmax is its exp
     (log priors, for cross entropy), with `-inf` for a class that never occurs.
     Raises `ArgumentError` (LM260) if the gradient is NaN over the whole domain.

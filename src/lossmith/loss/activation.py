@@ -20,7 +20,7 @@ from lossmith.calculus.terms import ONE, or_zero
 from lossmith.catalogue import Activation, find_activation
 from lossmith.errors import ArgumentError, UnsupportedError, did_you_mean
 from lossmith.formula.lift import lift
-from lossmith.formula.node import Node, symbol
+from lossmith.formula.node import Node, constant, is_number, make, make_from, rebuild, symbol
 from lossmith.loss.shown import Shown
 from lossmith.runtime import numpy_function
 from lossmith.stable.forms import in_plain_operations
@@ -68,7 +68,7 @@ class ActivationFunction(Shown):
 
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """The value at every number; softmax works along the last axis."""
-        return _apply(_value(self.record), x, self.parameters, self.record.row)
+        return _apply(_value(self.record, _fixed(self.parameters)), x, self.parameters, self.record.row)
 
     def derivative(self, x: ArrayLike) -> NDArray[Any]:
         """The derivative at every number; refused for softmax, whose derivative is a matrix per row.
@@ -81,9 +81,10 @@ class ActivationFunction(Shown):
             raise UnsupportedError(
                 "LM313", f"{self.name} mixes the classes of a row: its derivative is a matrix, not a number."
             )
-        return _apply(_derivative(self.record), x, self.parameters, False)
+        return _apply(_derivative(self.record, _fixed(self.parameters)), x, self.parameters, False)
 
 
+MINUS: Final = constant(-1.0)
 SAMPLES: Final = np.concatenate([np.linspace(-30.0, 30.0, 2401), [-1e6, -1e3, 1e3, 1e6]])
 
 
@@ -119,14 +120,40 @@ def _apply(
     return np.broadcast_to(found, flat.shape).reshape(shape).astype(dtype)
 
 
-@lru_cache(maxsize=64)
-def _value(record: Activation) -> Callable[..., Any]:
-    return _compiled(record, lift(record.formula)[0])
+def _fixed(parameters: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    """The parameters that are 1: their products and quotients are left out, so that celu is elu and swish is silu."""
+    return tuple(name for name, value in parameters if value == 1.0)
 
 
 @lru_cache(maxsize=64)
-def _derivative(record: Activation) -> Callable[..., Any]:
-    return _compiled(record, stabilise(derivative_formula(record))[0])
+def _value(record: Activation, fixed: tuple[str, ...]) -> Callable[..., Any]:
+    return _compiled(record, lift(_with_ones(record.formula, fixed))[0])
+
+
+@lru_cache(maxsize=64)
+def _derivative(record: Activation, fixed: tuple[str, ...]) -> Callable[..., Any]:
+    formula = lift(_with_ones(record.formula, fixed))[0]
+    return _compiled(record, stabilise(or_zero(tangent(formula, {record.input: ONE})))[0])
+
+
+def _with_ones(formula: Node, fixed: tuple[str, ...]) -> Node:
+    """A formula in which these parameters are 1, without products with 1 and quotients by 1."""
+    ones = {symbol(name, "parameter") for name in fixed}
+
+    def without(node: Node, args: tuple[Node, ...]) -> Node:
+        if node in ones:
+            return ONE
+        if node.op in ("multiply", "divide") and is_number(args[1], 1.0):
+            return args[0]
+        if node.op == "multiply" and is_number(args[0], 1.0):
+            return args[1]
+        if node.op == "negative" and is_number(args[0], 1.0):
+            return MINUS
+        if node.op == "multiply" and is_number(args[0], -1.0):
+            return make("negative", args[1])
+        return make_from(node.op, args, node.attr) if args else node
+
+    return rebuild(formula, without) if fixed else formula
 
 
 def derivative_formula(record: Activation) -> Node:

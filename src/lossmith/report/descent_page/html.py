@@ -6,14 +6,17 @@ Every text passes through autoescape. What the script reads stands in a JSON ele
 from __future__ import annotations
 
 import json
+import shlex
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
 
+from lossmith.emit.to_js import prelude
 from lossmith.report.descent_page import pictures, words
 from lossmith.report.descent_page.drawing import drawing
+from lossmith.report.descent_page.live import rows_said, setup
 from lossmith.report.descent_page.record import Backprop, Descent, as_plain
 from lossmith.report.pages import mathml, shell
 from lossmith.report.pages.chart import Table
@@ -32,13 +35,23 @@ def html(descent: Descent) -> str:
     """Return the text of the page."""
     body: str = engine(PACKAGE).get_template("descent.html.j2").render(**_parts(descent))
     style = engine(PACKAGE).get_template("descent.css.j2").render()
-    return shell.page(descent.title, body, scripts=(script(),), styles=(style,))
+    return shell.page(descent.title, body, scripts=(script("descent.js"), *_live_scripts(descent)), styles=(style,))
 
 
 @cache
-def script() -> str:
-    """The script that moves the point along the path."""
-    return files(PACKAGE).joinpath("templates", "descent.js").read_text("utf-8")
+def script(name: str) -> str:
+    """A script of the page: `descent.js` moves the point along the path, `live.js` runs the descent anew."""
+    return files(PACKAGE).joinpath("templates", name).read_text("utf-8")
+
+
+def _live_scripts(descent: Descent) -> tuple[str, ...]:
+    """The scripts that the slider of the learning rate needs, with the objects of loss and activation."""
+    live = descent.live
+    if live is None:
+        return ()
+    objects = f"const liveLoss = {live.loss};\nconst liveActivation = {live.activation};"
+    texts = (prelude(), script("descend.js"), objects, script("live.js"))
+    return tuple(text.replace("</", "<\\/") for text in texts)
 
 
 def _parts(descent: Descent) -> dict[str, Any]:
@@ -47,6 +60,7 @@ def _parts(descent: Descent) -> dict[str, Any]:
     plane, edges = descent.plane, pictures.edges(descent)
     shown = {
         "surface": None if plane is None else figure(pictures.surface(plane)),
+        "live_surface": None if plane is None else figure(pictures.bare_surface(plane)),
         "losses": figure(pictures.losses(descent)),
         "predictions": figure(pictures.predictions(descent)) if descent.steps else None,
         "edges": None if edges is None else figure(edges),
@@ -59,15 +73,26 @@ def _parts(descent: Descent) -> dict[str, Any]:
         "d": descent,
         "words": words,
         "verdict": words.VERDICTS[descent.verdict.word],
-        "formula": Markup(mathml.formula(f"L = {descent.formula}")),
+        "formula": Markup(mathml.formula(f"L = {descent.formula}")) if descent.formula else "",
         "math": lambda latex: Markup(mathml.formula(latex, display=False)),
         "n": number,
         "steps": Markup(_json(_steps(descent))),
         "passes": [_pass(found) for found in (descent.backprop, descent.batch) if found is not None],
         "drawing": None if descent.backprop is None else drawing(descent.backprop),
         "left": _not_drawn(descent),
+        "command": _command(descent),
+        "live": None if descent.live is None else Markup(_json(setup(descent.live, descent.plane, words.VERDICTS))),
+        "live_rows": "" if descent.live is None else rows_said(descent.live),
         **{name: None if made is None else Markup(made) for name, made in shown.items()},
     }
+
+
+def _command(descent: Descent) -> str:
+    """What to type for the same loss, model and rate on another table."""
+    model = "" if descent.model == "linear" else f" --model {descent.model} --activation {descent.activation}"
+    rate = descent.verdict.suggested or descent.learning_rate
+    loss = shlex.quote(descent.loss)
+    return descent.command or f"lossmith descend my.csv --target COLUMN --loss {loss}{model} --learning-rate {rate:g}"
 
 
 def _steps(descent: Descent) -> dict[str, Any]:
@@ -115,7 +140,7 @@ def _trials(descent: Descent) -> Table:
     for trial in descent.trials[:MOST_TRIALS]:
         share = "–" if np.isnan(trial.of_edge) else f"{number(trial.of_edge, 3)} ×"
         end = "no number" if trial.ended else number(trial.last)
-        reached = "–" if trial.reached is None else f"{trial.reached} steps"
+        reached = "–" if trial.reached is None else f"{trial.reached} step{'' if trial.reached == 1 else 's'}"
         own = " (this one)" if trial.learning_rate == descent.learning_rate else ""
         rows.append((f"{number(trial.learning_rate)}{own}", share, end, f"{trial.rises} of {trial.steps}", reached))
     return Table(head, tuple(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,19 @@ def surface(plane: Plane) -> Surface:
         tuple(spots),
         alternative=f"The path runs from {number(path[0, 0])}, {number(path[0, 1])} to {number(path[-1, 0])}, "
         f"{number(path[-1, 1])} on a surface of losses from {number(np.nanmin(plane.z))} to {number(np.nanmax(plane.z))}.",
+    )
+
+
+def bare_surface(plane: Plane) -> Surface:
+    """The same surface without the path, for a script that draws one."""
+    low, high = number(np.nanmin(plane.z)), number(np.nanmax(plane.z))
+    spots = [_spot(plane.path[0], "start")]
+    return replace(
+        surface(plane),
+        title="The path at this rate",
+        paths=(),
+        spots=tuple(spots),
+        alternative=f"Losses from {low} to {high}; a script draws the path at the rate of the slider.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.report.descent_page.live import Live
 from lossmith.report.loss_page.page import Page, framed
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,8 @@ class Curvature:
 @dataclass(frozen=True)
 class Trial:
     """One other learning rate, really run: `of_edge` is its share of the edge; `reached` the step that made as much of
-    the fall as the run that is judged (None: never); `rises` how many of its steps raised the loss."""
+    the fall as the run that is judged (None: never); `rises` how many of its steps raised the loss, `late` how many of those
+    in the later half."""
 
     learning_rate: float
     of_edge: float
@@ -88,6 +90,7 @@ class Trial:
     rises: int
     steps: int
     reached: int | None
+    late: int = 0
 
     @property
     def ended(self) -> bool:
@@ -208,7 +211,8 @@ class Descent:
     """A gradient descent: the path, the losses, Taylor's predictions at each step, and the verdict.
 
     `parameters` (T + 1, d), `losses` (T + 1,); names of the parameters are in `names`. Printed it is a page of text;
-    `html` is the page, `save` writes it, `open` shows it in a browser.
+    `html` is the page, `save` writes it, `open` shows it in a browser. `live`: what the page runs again at other rates, or
+    None and `not_live` says why.
     """
 
     title: str
@@ -238,6 +242,8 @@ class Descent:
     batch: Backprop | None = None
     counts: Counts | None = None
     command: str = ""
+    live: Live | None = None
+    not_live: str = ""
 
     @property
     def steps(self) -> int:

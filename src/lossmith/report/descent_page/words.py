@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossmith.report.descent_page.record import Descent
 from lossmith.report.pages.number import number
 
 SHOWN: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+MANY_STEPS: Final = 3
 VERDICTS: Final = {
     "too small": "too small",
     "good": "good",
@@ -91,8 +93,25 @@ def taylor_said(descent: Descent) -> str:
     said = (
         f"Over all steps the slope alone was wrong by {share(one)} of the change, slope and curvature by {share(two)}"
     )
-    end = ": the loss is a parabola here, so the second order leaves rounding only." if two < 1e-9 else "."
-    return said + end
+    if two < 1e-9:
+        return f"{said}: the loss is a parabola here, so the second order leaves rounding only."
+    return f"{said}.{_by_one_step(descent, some)}"
+
+
+def _by_one_step(descent: Descent, some: NDArray[np.bool_]) -> str:
+    """Which single step made most of the second error, where one did."""
+    taylor = descent.taylor
+    errors = np.where(some, np.abs(taylor.error_second), 0.0)
+    worst, total = int(np.argmax(errors)), float(errors.sum())
+    if len(errors) < MANY_STEPS or not errors[worst] > 0.5 * total:
+        return ""
+    kept = some.copy()
+    kept[worst] = False
+    change = float(np.abs(taylor.actual[kept]).sum())
+    if not change > 0:
+        return ""
+    one, two = (float(np.abs(e[kept]).sum()) / change for e in (taylor.error_first, taylor.error_second))
+    return f" Step {worst} alone made most of that; over all others it is {share(one)} and {share(two)}."
 
 
 def share(value: float) -> str:
@@ -101,25 +120,40 @@ def share(value: float) -> str:
     >>> share(0.1234), share(1e-12)
     ('12.3 %', '10⁻¹⁰ %')
     """
-    return f"{value:.1%}".replace("%", " %") if 0.001 <= value < 100 else f"{number(100 * value, 2)} %"
+    return f"{value:.1%}".replace("%", " %") if 0.001 <= value < 10 else f"{number(float(f'{100 * value:.2g}'), 2)} %"
 
 
 def condition_said(descent: Descent) -> str:
     """What unequal curvature costs."""
     curvature = descent.curvature
-    if math.isnan(curvature.condition):
+    if math.isnan(curvature.condition) or _ran_off(descent):
         return ""
     steps = condition_steps(curvature.condition)
     said = (
         f"The largest curvature is {number(curvature.condition)} times the smallest (the condition number): at the best "
-        f"single rate the slowest direction needs about {number(steps)} steps to come ten times closer."
+        f"single rate the slowest direction needs about {about(steps)} to come ten times closer."
     )
     if math.isfinite(curvature.raw_condition) and curvature.raw_condition > 1.5 * curvature.condition:
         said += (
             f" With features in their own units it would be {number(curvature.raw_condition)} and about "
-            f"{number(condition_steps(curvature.raw_condition))} steps: that is what scaling the features saves."
+            f"{about(condition_steps(curvature.raw_condition))}: that is what scaling the features saves."
         )
     return said
+
+
+def _ran_off(descent: Descent) -> bool:
+    """Whether the path ended where the curvature says nothing of the place that it came from."""
+    tops = descent.curvature.largest
+    return descent.verdict.word == "diverging" and not math.isclose(tops[0], tops[-1], rel_tol=1e-6)
+
+
+def about(steps: int) -> str:
+    """A number of steps that is an estimate, with two digits.
+
+    >>> about(1), about(114_817)
+    ('1 step', '110,000 steps')
+    """
+    return f"{number(float(f'{steps:.2g}'))} step" + ("" if steps == 1 else "s")
 
 
 def condition_steps(condition: float) -> int:

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from lossmith.errors import ArgumentError
 from lossmith.loss.activation import ActivationFunction
 from lossmith.report.activation_page.record import Block, Folded, Section, Sentence
 from lossmith.report.pages.chart import Chart, Line, Table
@@ -33,10 +32,7 @@ STATIONS: Final = (1, 5, 10, 20, 30, 49)
 
 def depth(functions: Sequence[ActivationFunction]) -> Section:
     """Measured for one activation under every initialisation, or for several side by side."""
-    try:
-        found = [signals(f) for f in functions]
-    except ArgumentError as error:
-        return Section("depth", TITLE, (Sentence(f"Not measured: {error.sentence}"),))
+    found = [signals(f) for f in functions]
     blocks = _one(found[0]) if len(found) == 1 else _several(found)
     first = found[0][0]
     return Section("depth", TITLE, (Sentence(_net(first)), *blocks, _how(first)))

@@ -109,10 +109,7 @@ def _lead(chosen: Sequence[ActivationFunction]) -> tuple[str, ...]:
         name = f"{f.name}: " if len(chosen) > 1 else ""
         told.append(f"{name}outputs in {between(found)}; largest slope {steepest(found)}; flat {flat(found)}.")
     if len(chosen) == 1:
-        try:
-            told += [sentence(signal(chosen[0], weights), remarks=False) for weights in ("xavier", "he")]
-        except ArgumentError as error:
-            told.append(error.sentence)
+        told += [sentence(signal(chosen[0], weights), remarks=False) for weights in ("xavier", "he")]
         if own := raced(chosen[0], "deep"):
             deep = results()["deep"]
             said = outcome("deep", deep, own)

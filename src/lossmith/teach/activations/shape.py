@@ -22,6 +22,7 @@ from lossmith.calculus.kinks import kinks
 from lossmith.formula.node import Node, symbols
 from lossmith.interpret import BALLS, interpret
 from lossmith.loss.activation import ActivationFunction, derivative_formula
+from lossmith.teach.activations.proof import range_is_proved
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +83,10 @@ class Normal:
 
 @dataclass(frozen=True)
 class Shape:
-    """All of it; `flat_below`, `flat_above`: beyond these inputs the slope stays below `FLAT` of the largest, or None."""
+    """All of it; `proved`: no output lies outside the range, shown from the formula.
+
+    `flat_below`, `flat_above`: beyond these inputs the slope stays below `FLAT` of the largest, or None.
+    """
 
     low: End
     high: End
@@ -94,6 +98,7 @@ class Shape:
     corners: tuple[Corner, ...]
     odd: bool
     normal: Normal
+    proved: bool
 
     @property
     def flat_share(self) -> float:
@@ -123,6 +128,7 @@ def shape(activation: ActivationFunction) -> Shape:
     return Shape(
         low, high, not turns and bool(first < last), turns, steepest, *flat, corners, activation.facts.odd.value,
         normal(activation, 1.0, steepest.slope),
+        range_is_proved(activation, low.value, high.value, [corner.at for corner in corners]),
     )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def _how(found: Results) -> tuple[Block, ...]:
         f"{len(course.tuning)} seeds that are not reported; then {len(course.seeds)} other seeds, the same for all. The loss "
         f"over all rows is looked at every {course.look} steps. Told: the median, and in brackets the quartiles."
     )
-    source = f"These figures ship with the package ({found.made}); `{COMMAND}` measures them again."
+    source = f"These figures ship with the package ({found.made}); “{COMMAND}” measures them again."
     return Folded("How this was measured", (Sentence(text, quiet=True),)), Sentence(source, quiet=True)
 
 
@@ -184,11 +184,18 @@ def cost(functions: Sequence[ActivationFunction]) -> Section:
         "What a call costs",
         (
             *told,
+            Sentence(EXACT),
             _times(found, drawn),
-            Folded("All activations", (Table(("activation", "value", "derivative"), rows),)),
+            Folded("All activations", (Table(("activation, our exact NumPy code", "value", "derivative"), rows),)),
             Sentence(_timed(found), quiet=True),
         ),
     )
+
+
+EXACT: Final = (
+    "These are the times of our exact code on NumPy, which keeps small results right to the last digits; a framework's own "
+    "kernels round more, and take other times: only compare rows with one another."
+)
 
 
 def _times(found: Costs, drawn: Sequence[int]) -> Bars:
@@ -196,7 +203,7 @@ def _times(found: Costs, drawn: Sequence[int]) -> Bars:
     said = "; ".join(f"{found.names[i]}: {number(found.value[i], 2)}" for i in drawn)
     groups = (("value", found.value), ("derivative", found.derivative))
     return Bars(
-        "Time of a call", "times the cheapest value", tuple(found.names[i] for i in drawn),
+        "Time of a call of our exact NumPy code", "times the cheapest value", tuple(found.names[i] for i in drawn),
         tuple((label, tuple(times[i] for i in drawn)) for label, times in groups), alternative=said,
     )  # fmt: skip
 
@@ -204,6 +211,6 @@ def _times(found: Costs, drawn: Sequence[int]) -> Bars:
 def _timed(found: Costs) -> str:
     return (
         f"Measured when this page was made: {found.inputs:,} standard normal inputs in float64, the functions of "
-        f"`ls.activation` on NumPy {np.__version__}, each called once a round, medians of {found.rounds} rounds; the cheapest "
-        f"takes {number(1e6 * found.cheapest, 2)} µs. They keep small results exact, which costs time."
+        f"ls.activation on NumPy {np.__version__}, each called once a round, medians of {found.rounds} rounds; the cheapest "
+        f"takes {number(1e6 * found.cheapest, 2)} µs."
     )

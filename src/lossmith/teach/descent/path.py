@@ -31,7 +31,8 @@ class Path:
         """Which steps raised the loss by more than rounding, (T,)."""
         before, after = self.losses[:-1], self.losses[1:]
         with np.errstate(all="ignore"):
-            return np.asarray(~(after - before <= ROUNDING * np.maximum(np.abs(before), np.abs(after))))
+            kept = after - before <= ROUNDING * np.maximum(np.abs(before), np.abs(after))
+        return np.asarray(~kept | (after == np.inf))
 
 
 def walked(objective: Objective, start: Floats, rate: float, steps: int) -> tuple[Path, Taylor]:
@@ -57,10 +58,19 @@ def _walk(objective: Objective, start: Floats, rate: float, steps: int, bends: l
         losses.append(value)
         if why or step == steps:
             break
-        norms.append(float(np.sqrt(slope @ slope)))
-        if bends is not None:
-            bends.append(float(slope @ objective.hvp(points[-1], slope)))
-        points.append(points[-1] - rate * slope)
+        with np.errstate(all="ignore"):
+            norms.append(float(np.sqrt(slope @ slope)))
+            if bends is not None:
+                bends.append(float(slope @ objective.hvp(points[-1], slope)))
+            points.append(points[-1] - rate * slope)
+        if (points[-1] == points[-2]).all():  # the step is below rounding: every further one is the same
+            rest = steps - step
+            losses += [value] * rest
+            norms += norms[-1:] * (rest - 1)
+            points += points[-1:] * (rest - 1)
+            if bends is not None:
+                bends += bends[-1:] * (rest - 1)
+            break
     return Path(np.array(points), np.array(losses), np.array(norms), why)
 
 

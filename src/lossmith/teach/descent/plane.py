@@ -7,21 +7,28 @@ which the loss bends most.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
+from lossmith.calculus.additivity import ONE, TOTAL
+from lossmith.errors import LossmithError
 from lossmith.report.descent_page.record import Floats, Plane
 from lossmith.teach.descent.task import Objective
 
 GRID, COARSE = 25, 17
-MANY: Final = 200_000
+MANY: Final = 60_000
 """From so many numbers in the raw predictions and features on, the grid is coarse."""
 
 MARGIN: Final = 0.25
 FAR: Final = 10.0
 """A path that runs away is drawn as long as its loss is below so many times the highest one of a path that does not."""
 
+
+STRAIGHT: Final = 1e-6
+"""A path that moves less than this share of the other direction's way does not move in a direction."""
 
 FEWEST: Final = 4
 """So many points of a path that runs away at once are drawn."""
@@ -37,15 +44,53 @@ def plane_of(objective: Objective, points: Floats, losses: Floats, names: tuple[
     origin = np.zeros(2) if whole else path[-1]
     directions = np.eye(2) if whole else _directions(objective, path)
     flat = (path - origin) @ directions.T
-    x, y = (_axis(flat[:, k], _cells(objective)) for k in (0, 1))
-    z = np.array([[objective.value(origin + a * directions[0] + b * directions[1]) for a in x] for b in y])
-    moved = path - path[-1]
+    spans = np.ptp(flat, axis=0)
+    x, y = (_axis(flat[:, k], float(spans[1 - k]), _cells(objective)) for k in (0, 1))
+    z = _heights(objective, origin, directions, x, y)
+    moved = _scaled(path - path[-1])
     inside = (moved @ directions.T) ** 2
     lowest, value = _lowest(objective, origin, directions, (x, y), z)
     labels = names if whole else _labels(path, directions)
     return Plane(
         labels[0], labels[1], x, y, z, flat, float(inside.sum() / (moved**2).sum()), origin, directions, lowest, value, whole
     )  # fmt: skip
+
+
+def _heights(objective: Objective, origin: Floats, directions: Floats, x: Floats, y: Floats) -> Floats:
+    """The loss at every place of the grid, a row of places at once where the total is a sum over examples."""
+    ways = [[origin + a * directions[0] + b * directions[1] for a in x] for b in y]
+    summed = _summed(objective, len(x))
+    if summed is None:
+        return np.array([[objective.value(at) for at in row] for row in ways])
+    try:
+        with np.errstate(all="ignore"):
+            return np.array([summed(row) for row in ways])
+    except LossmithError:  # somewhere there is no loss: place by place
+        return np.array([[objective.value(at) for at in row] for row in ways])
+
+
+def _summed(objective: Objective, count: int) -> Callable[[list[Floats]], Floats] | None:
+    """A function of so many points that computes all their losses at once; None where rows do not simply add up."""
+    task, found = objective.task, objective.task.loss.expressions.additive
+    if found is None or found.denominator not in {TOTAL, ONE}:
+        return None
+    n = len(task.X)
+    many = replace(task, X=task.X[:, :0]).take(np.tile(np.arange(n), count))
+    divided = found.denominator in {TOTAL}
+    mass = float(n if task.weight is None else task.weight.sum()) if divided else 1.0
+
+    def heights(points: list[Floats]) -> Floats:
+        raw = np.concatenate([objective.network.raw(task.X, at) for at in points])
+        terms = many.terms(raw).reshape(count, -1)
+        examples = terms.shape[1] / n if divided else 1.0  # several targets a row are as many examples
+        return np.asarray(terms.sum(axis=1) / (mass * examples))
+
+    return heights
+
+
+def _scaled(moved: Floats) -> Floats:
+    """Movements by the largest of them, so that no square overflows or is lost."""
+    return np.asarray(moved / np.abs(moved).max())
 
 
 def _shown(losses: Floats) -> int:
@@ -64,7 +109,7 @@ def _cells(objective: Objective) -> int:
 
 def _directions(objective: Objective, path: Floats) -> Floats:
     """Two orthonormal directions of the space of parameters, each with its largest entry positive."""
-    _, sizes, found = np.linalg.svd(path - path[-1], full_matrices=False)
+    _, sizes, found = np.linalg.svd(_scaled(path - path[-1]), full_matrices=False)
     first = found[0]
     second = found[1] if len(sizes) > 1 and sizes[1] > 1e-9 * sizes[0] else _across(objective, path[-1], first)
     pair = np.stack([first, second])
@@ -88,11 +133,12 @@ def _across(objective: Objective, point: Floats, first: Floats) -> Floats:
     return np.asarray(found / np.linalg.norm(found))
 
 
-def _axis(along: Floats, cells: int) -> Floats:
+def _axis(along: Floats, across: float, cells: int) -> Floats:
+    """Places along one direction; where the path does not move in it, as many to both sides as it moves in the other."""
     low, high = float(along.min()), float(along.max())
     room = MARGIN * (high - low)
-    if not room > 0:
-        room = 0.5 * max(1.0, abs(low))
+    if not high - low > STRAIGHT * across:
+        room = 0.5 * (across or max(1.0, abs(low)))
     return np.linspace(low - room, high + room, cells)
 
 
@@ -122,7 +168,7 @@ def _lowest(
 
 def _labels(path: Floats, directions: Floats) -> tuple[str, str]:
     """The share of the path's movement along each direction, as words."""
-    moved = path - path[-1]
+    moved = _scaled(path - path[-1])
     total = float((moved**2).sum())
     shares = [float(((moved @ way) ** 2).sum()) / total for way in directions]
     names = ("first", "second")

@@ -14,11 +14,13 @@ from typing import Final
 import numpy as np
 
 from lossmith.report.descent_page.record import Curvature, Floats, Trial, Verdict
+from lossmith.report.pages.number import number
 from lossmith.teach.descent.curvature import largest
 from lossmith.teach.descent.path import Path, tried
 from lossmith.teach.descent.task import Objective
 
 HALVINGS: Final = 24
+DOUBLINGS: Final = 12
 SHARE: Final = 0.999
 """Two runs are compared by the steps that each takes to make this share of the fall."""
 
@@ -33,6 +35,9 @@ FAR: Final = 30.0
 
 MUCH: Final = 2.0
 """From so many times fewer steps on, a learning rate is too small."""
+
+WORTH: Final = 1.05
+"""A rate that is faster by less is not worth a word."""
 
 OFTEN: Final = 0.1
 """A larger share of steps that raise the loss, in the later half, is past the edge."""
@@ -60,14 +65,14 @@ def rounded(rate: float) -> float:
 
 
 def chosen(objective: Objective, start: Floats, steps: int, seed: int) -> Chosen:
-    """1 / largest eigenvalue at the start, halved until no step raises the loss."""
+    """1 / largest eigenvalue at the start, halved until no step raises the loss, or doubled as long as that pays."""
     top = largest(objective, start, seed)
     rate, reason = _first(objective, start, top)
     runs: list[tuple[float, float]] = []
     for halved in range(HALVINGS):
         path = tried(objective, start, rounded(rate), steps)
         if not path.why_stopped and not path.rises.any():
-            return Chosen(rounded(rate), reason + _halved(halved))
+            return _doubled(objective, start, path, rounded(rate), reason + _halved(halved))
         last = path.losses[-1]
         runs.append((float(last) if np.isfinite(last) else math.inf, rounded(rate)))
         rate /= 2
@@ -88,11 +93,28 @@ def _first(objective: Objective, start: Floats, top: float) -> tuple[float, str]
     )
 
 
+def _doubled(objective: Objective, start: Floats, path: Path, rate: float, reason: str) -> Chosen:
+    """Twice the rate, as often as that makes the same fall in half the steps and raises the loss in none."""
+    steps, times = len(path.losses) - 1, 0
+    for _ in range(DOUBLINGS):
+        wider = tried(objective, start, 2 * rate, steps)
+        level = _level(path)
+        own, other = (_reached(each, level) for each in (path, wider))
+        if wider.why_stopped or wider.rises.any() or not own or not other or own < MUCH * other:
+            break
+        path, rate, times = wider, 2 * rate, times + 1
+    more = f"; doubled {_often(times)}, for each time the same fall took half the steps or fewer." if times else ""
+    return Chosen(rounded(rate) if times else rate, reason.rstrip(".") + more if times else reason)
+
+
 def _halved(times: int) -> str:
     if times == 0:
         return "; no step raises the loss."
-    how = {1: "once", 2: "twice"}.get(times, f"{times} times")
-    return f", halved {how} until no step raises the loss."
+    return f", halved {_often(times)} until no step raises the loss."
+
+
+def _often(times: int) -> str:
+    return {1: "once", 2: "twice"}.get(times, f"{times} times")
 
 
 # Other rates, run ----------------------------------------------------------------------------------------------
@@ -127,7 +149,6 @@ def _level(judged: Path) -> float:
 
 
 def _trial(path: Path, rate: float, edge: float, level: float) -> Trial:
-    below = np.flatnonzero(path.losses <= level)
     finite = path.losses[np.isfinite(path.losses)]
     return Trial(
         rate,
@@ -136,8 +157,20 @@ def _trial(path: Path, rate: float, edge: float, level: float) -> Trial:
         float(finite.min()) if finite.size else math.nan,
         int(path.rises.sum()),
         len(path.losses) - 1,
-        int(below[0]) if below.size else None,
+        _reached(path, level),
+        int(_late(path).sum()),
     )
+
+
+def _late(path: Path) -> Floats:
+    """Which steps of the later half raised the loss."""
+    return path.rises[len(path.rises) // 2 :]
+
+
+def _reached(path: Path, level: float) -> int | None:
+    """The first step at which a run is down at a level; None where it never is."""
+    below = np.flatnonzero(path.losses <= level)
+    return int(below[0]) if below.size else None
 
 
 # The verdict ---------------------------------------------------------------------------------------------------
@@ -146,34 +179,37 @@ def _trial(path: Path, rate: float, edge: float, level: float) -> Trial:
 def judged(path: Path, rate: float, curvature: Curvature, others: tuple[Trial, ...]) -> Verdict:
     """Say what to think of the rate, why, and which is better, by what the runs did."""
     own = next(trial for trial in others if trial.learning_rate == rate)
-    better = _better(own, others) or _calm(own, others)
-    word = next(word for word, holds in _WORDS.items() if holds(path, rate, curvature, own, better))
-    faster = None if better is None or own.reached is None or not better.reached else own.reached / better.reached
-    suggested = None if better is None or word in ("good", "at rest") else better.learning_rate
-    return Verdict(
-        word,
-        tuple(_why(path, rate, curvature, own)),
-        _advice(word, own, better, faster, float(path.losses[0])),
-        suggested,
-        faster if suggested is not None else None,
-    )
+    fastest = _fastest(own, others)
+    word = next(word for word, holds in _WORDS.items() if holds(path, rate, curvature, own, fastest))
+    why = tuple(_why(path, rate, curvature, own))
+    if word in ("good", "at rest"):
+        return Verdict(word, why, _kept(own, fastest) if word == "good" else NO_SLOPE)
+    larger = tuple(trial for trial in others if trial.learning_rate > rate) if word == "too small" else others
+    better = _lowest(own, larger) or _calm(own, others)
+    if better is None or (word == "past the edge" and not better.last < own.last):
+        return Verdict(word, why, NOTHING_BETTER)
+    faster = own.reached / better.reached if own.reached and better.reached else None
+    return Verdict(word, why, _advice(word, own, better, float(path.losses[0])), better.learning_rate, faster)
 
 
 def _steady(trial: Trial, lowest: float) -> bool:
-    """Whether a run ended as low as it ever came (but for a thousandth of its fall), and raised the loss in few steps."""
-    return (
-        not trial.ended and trial.last - trial.lowest <= 1e-3 * max(lowest, 0.0) and trial.rises <= OFTEN * trial.steps
-    )
+    """Whether a run ended as low as it ever came (but for a thousandth of its fall), and rarely raised the loss."""
+    low = trial.last - trial.lowest <= 1e-3 * max(lowest, 0.0)
+    return not trial.ended and low and trial.rises <= OFTEN * trial.steps and trial.late <= OFTEN * (trial.steps / 2)
 
 
-def _better(own: Trial, others: tuple[Trial, ...]) -> Trial | None:
+def _steadies(own: Trial, others: tuple[Trial, ...]) -> list[Trial]:
+    first = max((own.lowest, *(trial.lowest for trial in others if not math.isnan(trial.lowest))))
+    fall = first - min((trial.lowest for trial in others if not math.isnan(trial.lowest)), default=first)
+    return [trial for trial in others if _steady(trial, fall) and trial is not own]
+
+
+def _fastest(own: Trial, others: tuple[Trial, ...]) -> Trial | None:
     """The rate that makes the same fall in the fewest steps; of nearly equal ones the smallest, farthest from the edge.
 
     Where the judged run made no fall, the rate that ends lowest.
     """
-    first = max(own.lowest, *(trial.lowest for trial in others))
-    fall = first - min(trial.lowest for trial in others if not math.isnan(trial.lowest))
-    steady = [trial for trial in others if _steady(trial, fall) and trial is not own]
+    steady = _steadies(own, others)
     if own.reached is None or own.reached == 0:
         return min(steady, key=lambda trial: trial.last, default=None)
     reaching = [trial for trial in steady if trial.reached is not None]
@@ -182,6 +218,25 @@ def _better(own: Trial, others: tuple[Trial, ...]) -> Trial | None:
         return None
     near = [trial for trial in reaching if trial.reached is not None and trial.reached <= max(1.1 * least, least + 1)]
     return min(near, key=lambda trial: trial.learning_rate)
+
+
+def _lowest(own: Trial, others: tuple[Trial, ...]) -> Trial | None:
+    """The rate that ends lowest after as many steps.
+
+    Of nearly equal ones (a thousandth of the fall) the one nearest to half of the edge, which is safest on both sides; where
+    there is no edge, the smallest.
+    """
+    steady = _steadies(own, others)
+    if not steady:
+        return None
+    low = min(trial.last for trial in steady)
+    room = 1e-3 * max(0.0, max(trial.lowest for trial in (own, *steady) if not math.isnan(trial.lowest)) - low)
+    near = [trial for trial in steady if trial.last <= low + room]
+    return min(near, key=_from_half_of_the_edge)
+
+
+def _from_half_of_the_edge(trial: Trial) -> float:
+    return trial.learning_rate if math.isnan(trial.of_edge) else abs(math.log(2 * trial.of_edge))
 
 
 def _calm(own: Trial, others: tuple[Trial, ...]) -> Trial | None:
@@ -202,9 +257,7 @@ def _rests(path: Path, rate: float, curvature: Curvature, own: Trial, better: Tr
 
 
 def _past(path: Path, rate: float, curvature: Curvature, own: Trial, better: Trial | None) -> bool:
-    late = path.rises[len(path.rises) // 2 :]
-    over = bool(rate > curvature.edges[-1])
-    return over or bool(late.mean() > OFTEN)
+    return bool(rate > curvature.edges[-1]) or bool(_late(path).mean() > OFTEN)
 
 
 def _slow(path: Path, rate: float, curvature: Curvature, own: Trial, better: Trial | None) -> bool:
@@ -229,13 +282,13 @@ def _why(path: Path, rate: float, curvature: Curvature, own: Trial) -> Iterator[
         yield path.why_stopped
     if math.isfinite(start):
         yield (
-            f"The largest curvature is {curvature.largest[0]:.4g} at the start"
-            + (f" and {curvature.largest[-1]:.4g} at the end" if math.isfinite(curvature.largest[-1]) else "")
-            + f": the largest stable rate, 2 / curvature, is {start:.4g} at the start"
-            + (f" and {end:.4g} at the end." if math.isfinite(end) else ".")
+            f"The largest curvature is {number(curvature.largest[0])} at the start"
+            + (f" and {number(curvature.largest[-1])} at the end" if math.isfinite(curvature.largest[-1]) else "")
+            + f": the edge, which is the largest stable rate, 2 / curvature, is {number(start)} at the start"
+            + (f" and {number(end)} at the end." if math.isfinite(end) else ".")
         )
-        yield f"The rate {rate:g} is {rate / start:.3g} of the edge at the start" + (
-            f" and {rate / end:.3g} of it at the end." if math.isfinite(end) else "."
+        yield f"The rate {rate:g} is {number(rate / start, 3)} times the edge at the start" + (
+            f" and {number(rate / end, 3)} times that at the end." if math.isfinite(end) else "."
         )
     else:
         yield (
@@ -245,23 +298,38 @@ def _why(path: Path, rate: float, curvature: Curvature, own: Trial) -> Iterator[
     rises = int(path.rises.sum())
     made = len(path.losses) - 1
     if rises or not path.why_stopped:
-        yield f"{rises} of {made} steps raised the loss." if rises else f"None of the {made} steps raised the loss."
+        steps = _steps(made)
+        yield f"{rises} of {steps} raised the loss." if rises else f"None of the {steps} raised the loss."
 
 
-def _advice(word: str, own: Trial, better: Trial | None, faster: float | None, first: float) -> str:
-    if word == "at rest":
-        return "The gradient is 0 at the start: no learning rate moves anything. Start elsewhere, or use another model."
-    if word == "good":
-        if faster is not None and better is not None and faster > 1:
-            times = f"{better.learning_rate:g}, is {faster:.2g} times as fast."
-            return f"Keep it. The best of the other rates that were run, {times}"
-        return "Keep it: none of the other rates that were run made the same fall in fewer steps."
-    if better is None:
-        return "None of the other rates that were run did better; try other features, another start or another model."
-    use = f"Use {better.learning_rate:g}: "
-    if word == "diverging" or own.reached in (None, 0):
-        return use + f"after as many steps the loss is {better.last:.4g}, from {first:.4g} at the start."
-    if faster is not None and faster > 1:
-        return use + f"{faster:.2g} times faster ({better.reached} steps in place of {own.reached} for the same fall)."
-    rises = f"{better.rises} of its {better.steps} steps raise the loss, not {own.rises}"
-    return use + f"{rises}; it ends at {better.last:.6g}, this one at {own.last:.6g}."
+NO_SLOPE: Final = (
+    "The gradient is 0 at the start: no learning rate moves anything. Start elsewhere, or use another model."
+)
+NOTHING_BETTER: Final = (
+    "None of the other rates that were run ended lower; try more steps at a smaller one, other features, another start or "
+    "another model."
+)
+
+
+def _kept(own: Trial, fastest: Trial | None) -> str:
+    faster = own.reached / fastest.reached if fastest is not None and own.reached and fastest.reached else 0.0
+    if fastest is None or faster < WORTH:
+        return "Keep it: none of the other rates that were run made the same fall in clearly fewer steps."
+    return (
+        f"Keep it. The best of the other rates that were run, {fastest.learning_rate:g}, is {faster:.2g} times as fast."
+    )
+
+
+def _advice(word: str, own: Trial, better: Trial, first: float) -> str:
+    """What the better rate did in as many steps, beside what this one did."""
+    use = f"Use {better.learning_rate:g}: after as many steps "
+    if word == "diverging":
+        return f"{use}the loss is {number(better.last)}, from {number(first)} at the start."
+    ends = f"{use}the loss is {number(better.last)}, not {number(own.last)}"
+    if word == "too small" and own.reached and better.reached and own.reached > better.reached:
+        return f"{ends}; it makes the fall of this run in {_steps(better.reached)} in place of {own.reached}."
+    return f"{ends}, and {better.rises} of its {_steps(better.steps)} raise it, not {own.rises}."
+
+
+def _steps(count: int) -> str:
+    return f"{count:,} step" + ("" if count == 1 else "s")

@@ -36,8 +36,8 @@ def sum_against_mean(objective: Objective, start: Floats, rate: float, steps: in
     one, other = tried(mean, start, mean_rate, count), tried(total, start, mean_rate / rows, count)
     common = min(len(one.losses), len(other.losses))
     unchanged = tried(total, start, mean_rate, min(steps, UNCHANGED))
-    slopes = [part.value_and_gradient(start)[1] for part in (mean, total)]
-    ratio = float(np.linalg.norm(slopes[1]) / np.linalg.norm(slopes[0])) if slopes[0].any() else float("nan")
+    slopes = [float(np.abs(part.value_and_gradient(start)[1]).max()) for part in (mean, total)]
+    ratio = slopes[1] / slopes[0] if slopes[0] > 0 else float("nan")
     return SumAgainstMean(
         rows,
         mean_rate,

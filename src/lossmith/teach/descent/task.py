@@ -5,6 +5,7 @@ Every fault is one sentence (`ArgumentError`, LM572 to LM575, and what the loss 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -53,6 +54,10 @@ class Task:
     def value(self, raw: Floats) -> float:
         """The finished loss of raw predictions (n, outputs)."""
         return self.loss.value(self.y, self._as_given(raw), self.weight, columns=self.columns)
+
+    def terms(self, raw: Floats) -> Floats:
+        """The loss of every row with its weight, not divided (n,)."""
+        return self.loss.per_example(self.y, self._as_given(raw), self.weight, columns=self.columns)
 
     def value_and_slope(self, raw: Floats) -> tuple[float, Floats]:
         """The finished loss and its gradient (n, outputs)."""
@@ -284,8 +289,16 @@ def _checked(task: Task) -> Task:
             raise
         kind = looks_like(task.y)
         usual = f" Such targets fit {USUAL[kind]}, for example." if kind and USUAL[kind] != task.loss.name else ""
-        raise ArgumentError(error.code, error.sentence + usual) from None
+        raise ArgumentError(error.code, _plainly(error.sentence, task.y) + usual) from None
     return ready
+
+
+def _plainly(sentence: str, y: Any) -> str:
+    """The sentence with a text of the target in place of its type."""
+    array = np.asarray(y) if not isinstance(y, Mapping) else np.zeros(0)
+    if array.dtype.kind not in "UO" or not array.size:
+        return sentence
+    return re.sub(r"found \S+ values", f"found “{array.ravel()[0]}”", sentence)
 
 
 def looks_like(y: Any) -> str:

@@ -13,12 +13,13 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lossmith.errors import ArgumentError, LossmithError
+from lossmith.errors import ArgumentError, LossmithError, UnsupportedError
 from lossmith.loss.handle import Loss
 from lossmith.report.descent_page.record import Backprop, Curvature, Descent, Floats, Taylor, Trial, Verdict
 from lossmith.teach.descent.backprop import backprop
 from lossmith.teach.descent.counts import operation_counts
 from lossmith.teach.descent.curvature import curvature_along
+from lossmith.teach.descent.live import live_of
 from lossmith.teach.descent.lowest import lowest
 from lossmith.teach.descent.network import Network, network_of
 from lossmith.teach.descent.path import Path, walked
@@ -33,6 +34,8 @@ MOST_STEPS: Final = 10_000
 MOST_NUMBERS: Final = 20_000_000
 MOST_PARAMETERS: Final = 20_000
 BATCH: Final = 3
+ROUNDS: Final = 3
+"""So often a chosen rate gives way to a better one that was run beside it."""
 
 
 def descend(
@@ -103,6 +106,11 @@ class _Seen:
         """Which points have a loss."""
         return _finite(self.path)
 
+    @property
+    def measurable_end(self) -> bool:
+        """Whether the curvature at the end says something: not where the path ran away."""
+        return not self.path.why_stopped and self.verdict.word != "diverging"
+
 
 def _finite(path: Path) -> NDArray[np.bool_]:
     return np.isfinite(path.losses) & np.isfinite(path.points).all(axis=1)
@@ -111,20 +119,24 @@ def _finite(path: Path) -> NDArray[np.bool_]:
 def _seen(
     objective: Objective, raw: Objective | None, start: Floats, rate: float | None, steps: int, seed: int
 ) -> _Seen:
-    """Walk with the rate; with one that the curvature gives, and then with a better one, if others show one."""
+    """Walk with the rate; with one that the curvature gives, and then with better ones, as long as others show one."""
     if rate is not None:
         return _walked(objective, raw, start, Chosen(float(rate), "as given"), steps, seed)
     first = chosen(objective, start, steps, seed)
     found = _walked(objective, raw, start, first, steps, seed)
-    better, faster = found.verdict.suggested, found.verdict.faster
-    if found.verdict.word != "too small" or better is None or faster is None:
-        return found
-    reason = (
-        f"{first.rate:g} would be {first.reason.rstrip('.')}; {better:g} made the same fall in {faster:.2g} times fewer "
-        "steps, so it was taken."
-    )
-    again = _walked(objective, raw, start, Chosen(better, reason), steps, seed)
-    return again if again.verdict.word in ("good", "too small") else found
+    for _ in range(ROUNDS):
+        better, last = found.verdict.suggested, found.rate.rate
+        if found.verdict.word != "too small" or better is None:
+            break
+        reason = (
+            f"{first.rate:g} would be {first.reason.rstrip('.')}; {better:g} was run beside {last:g} and ended lower after as "
+            "many steps, so it was taken."
+        )
+        again = _walked(objective, raw, start, Chosen(better, reason), steps, seed)
+        if again.verdict.word not in ("good", "too small"):
+            break
+        found = again
+    return found
 
 
 def _walked(objective: Objective, raw: Objective | None, start: Floats, rate: Chosen, steps: int, seed: int) -> _Seen:
@@ -146,7 +158,7 @@ def _record(seen: _Seen, model: str, given: int, steps: int, seed: int) -> Desce
     return Descent(
         f"{task.loss.name} on a {model} model",
         task.loss.name,
-        task.loss.latex,
+        _latex(task.loss),
         model,
         network.widths,
         "" if linear else network.activation.name,
@@ -170,7 +182,17 @@ def _record(seen: _Seen, model: str, given: int, steps: int, seed: int) -> Desce
         _backprop(objective, points[0], 1) if shown else None,
         _backprop(objective, points[0], min(BATCH, len(task.X))) if shown else None,
         operation_counts() if not linear else None,
+        "",
+        *live_of(objective, seen.start, rate, steps, curvature),
     )
+
+
+def _latex(loss: Loss) -> str:
+    """The formula for people; empty where it has no form in LaTeX."""
+    try:
+        return loss.latex
+    except UnsupportedError:
+        return ""
 
 
 def _notes(seen: _Seen) -> tuple[str, ...]:
@@ -180,14 +202,17 @@ def _notes(seen: _Seen) -> tuple[str, ...]:
             "The total of this loss is not a sum over rows, so there is no sum to set against a mean; value, gradient and "
             "curvature are those of the finished number."
         )
+    if not seen.measurable_end:
+        return (*seen.objective.task.notes, *extra)
     if curvature.flat:
         extra.append(
-            f"At the end of the path {curvature.flat} of {seen.objective.network.size} directions have no curvature: moving "
-            "along them changes nothing, to rounding."
+            f"At the end of the path {curvature.flat} of {seen.objective.network.size} directions have no curvature, to "
+            "rounding: the slope does not change along them."
         )
     if curvature.negative:
         extra.append(
-            f"At the end of the path the loss bends downwards in {curvature.negative} directions: it is no bowl."
+            f"At the end of the path the loss bends downwards in {curvature.negative} "
+            f"direction{'' if curvature.negative == 1 else 's'}: it is no bowl."
         )
     return (*seen.objective.task.notes, *extra)
 
@@ -223,7 +248,10 @@ def _scaled(task: Task, standardize: bool, intercept: bool) -> tuple[Task, Task 
     spread = np.sqrt(np.average((X - centre) ** 2, axis=0, weights=weight))
     still = np.ptp(X, axis=0) <= CONSTANT * np.abs(X[0])
     if still.all() and intercept:
-        raise ArgumentError("LM572", "every feature has the same value in all rows: there is nothing to learn from.")
+        why = (
+            "every feature has the same value in all rows" if len(X) > 1 else "there is one row, and no other beside it"
+        )
+        raise ArgumentError("LM572", f"{why}: there is nothing to learn from.")
     notes: tuple[str, ...] = task.notes
     if still.any() and intercept:
         names = ", ".join(f"“{name}”" for name, s in zip(task.features, still, strict=True) if s)

@@ -8,7 +8,7 @@
     if (v === null || v === undefined) return "–";
     if (v === 0) return "0";
     const size = Math.abs(v);
-    const text = size >= 1e7 || size < 1e-4 ? v.toExponential(4) : String(Number(v.toPrecision(6)));
+    const text = size >= 1e7 || size < 1e-4 ? v.toExponential(4).replace(/\.?0+e/, "e") : String(Number(v.toPrecision(6)));
     return text.replace("-", "−").replace("e+", "e");
   };
   const share = (at, ends) => {
