@@ -69,6 +69,11 @@ def test_both_parts_of_a_compound_condition_are_found() -> None:
     assert {repr(k.surface) for k in found} == {"subtract(0.0, z)", "subtract(z, 1.0)"}
 
 
+def test_a_comparison_of_two_answers_branches_where_each_of_them_does() -> None:
+    zero_one = ls.where(make("equal", Z > 0, Y > 0.5), 0, 1)
+    assert [repr(kink.surface) for kink in kinks(zero_one) if kink.operation == "where"] == ["subtract(0.0, z)"]
+
+
 def test_a_comparison_used_as_a_number_jumps() -> None:
     assert [k.operation for k in kinks((Y > Z) * (Y - Z))] == ["less"]
 

@@ -275,7 +275,11 @@ ROWS: Final[tuple[Row, ...]] = (
     _criterion("cross_entropy", "CrossEntropyLoss()"),
     _sklearn("cross_entropy", "sklearn.metrics.log_loss(y_true, y_pred)"),
     _fits("cross_entropy", "LogisticRegression(C=numpy.inf)"),
-    _lightgbm("cross_entropy", 'LGBMClassifier(objective="multiclass")', "its curvature is K / (K - 1) times ours for K classes"),
+    _lightgbm(
+        "cross_entropy",
+        'LGBMClassifier(objective="multiclass")',
+        "its curvature is K / (K - 1) times ours for K classes",
+    ),
     _xgboost("cross_entropy", 'XGBClassifier(objective="multi:softprob")', bend=2.0),
     _optax("cross_entropy", "softmax_cross_entropy_with_integer_labels(raw_prediction, y_true).mean()"),
     _keras("cross_entropy", "SparseCategoricalCrossentropy(from_logits=True)"),

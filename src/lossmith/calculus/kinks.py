@@ -85,7 +85,7 @@ def _where(node: Node) -> Iterator[Kink]:
 def _of_condition(condition: Node, chosen: Node, other: Node) -> Iterator[Kink]:
     if condition.op == "logical_not":
         yield from _of_condition(condition.args[0], other, chosen)
-    elif condition.op in _LOGICAL:
+    elif condition.op in _LOGICAL or any(a.op in (*_COMPARISONS, *_LOGICAL) for a in condition.args):
         for part in condition.args:
             yield from _of_condition(part, chosen, other)
     elif condition.op in _COMPARISONS:

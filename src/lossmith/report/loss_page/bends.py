@@ -69,13 +69,16 @@ def places(loss: Loss, scene: Scene, x: Floats) -> tuple[float, ...]:
 
 
 def zeros(surface: Surface, x: Floats) -> list[float]:
-    """The zeros of a surface along these places; also where it dips to 0 between two of them.
+    """The zeros of a surface along these places, of a stretch of them the ends; also where it dips to 0 between two.
 
     >>> [round(at, 9) for at in zeros(lambda x: np.abs(x - 0.3) - 1e-5, np.linspace(-1.0, 1.0, 20))]
     [0.29999, 0.30001]
+    >>> zeros(lambda x: np.maximum(x, 0.0), np.linspace(-2.0, 2.0, 5))
+    [-2.0, 0.0]
     """
     s = surface(x)
-    found = [float(at) for at in x[s == 0]]
+    level = np.pad(s == 0, 1)
+    found = [float(at) for at in x[level[1:-1] & ~(level[:-2] & level[2:])]]
     found += [_halved(surface, x[i], x[i + 1]) for i in np.flatnonzero(s[:-1] * s[1:] < 0)]
     for i in _dips(s):
         at = section(partial(_size, surface, float(np.sign(s[i]))), x[i - 1], x[i + 1])

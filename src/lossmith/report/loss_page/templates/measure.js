@@ -112,7 +112,7 @@ var lossmithMeasure = (() => {
   function zeros(surface, x, s) {
     const found = [], size = s.map(Math.abs), sign = s.map(Math.sign);
     for (let i = 0; i < x.length; i++) {
-      if (s[i] === 0) found.push(x[i]);
+      if (s[i] === 0 && !(s[i - 1] === 0 && s[i + 1] === 0)) found.push(x[i]); // of a stretch the ends
       if (sign[i] * sign[i + 1] < 0) found.push(halved(surface, x[i], x[i + 1]));
       const inner = size[i] <= size[i - 1] && size[i] <= size[i + 1] && (size[i] < size[i - 1] || size[i] < size[i + 1]);
       if (!inner || sign[i] === 0 || sign[i - 1] !== sign[i] || sign[i + 1] !== sign[i]) continue;
