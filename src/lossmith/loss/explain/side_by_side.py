@@ -69,6 +69,14 @@ def spots(view: View, seen: bool = True) -> Spots:
     return _kept(view, y, raw, np.where(np.tile(np.abs(odds), 2) <= SURE_ODDS, 1.0, UNUSUAL), seen)
 
 
+def _is_told(view: View, raw: Floats) -> Any:
+    """Whether predictions as floats tell what the raw prediction says: no probability through a link is 0 or 1."""
+    if view.definition.declaration.on == "probability" or view.raw is view.predicted or view.has_classes:
+        return True
+    p = view.predictions(raw)
+    return (0.0 < p) & (p < 1.0) if view.kind in ("binary", "fraction") else True
+
+
 def _class_spots(view: View, seen: bool) -> Spots:
     k, rows = view.classes, ROWS if seen else OTHER_ROWS
     raw = np.array([[*row[:k], *np.linspace(-1.0, 1.0, max(k - 3, 0))] for row in rows])
@@ -89,11 +97,13 @@ def _number_spots(view: View, seen: bool) -> Spots:
 
 
 def _kept(view: View, y: Floats, raw: Floats, usual: Floats, seen: bool) -> Spots:
-    """Without the rows at which the loss itself has no gradient; where rows act together, as several batches."""
+    """Without the rows at which the loss itself has no gradient, or a probability rounds to 0 or 1; where rows act
+    together, as several batches.
+    """
     rows = np.flatnonzero(np.isfinite(raw).all(axis=1) if raw.ndim > 1 else np.isfinite(raw))
     if not view.joint:
         found = view.at([view.slope], y[rows], raw[rows], NUMPY)[0]
-        rows = rows[np.isfinite(found).all(axis=1)]
+        rows = rows[np.isfinite(found).all(axis=1) & _is_told(view, raw[rows])]
     y, raw, usual = y[rows], raw[rows], usual[rows]
     everywhere = np.arange(len(y))
     batches = (everywhere[1::3], everywhere) if view.joint and not seen else (everywhere,)
