@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lossmith as ls
+from tests.sampling import every
 
 pytestmark = pytest.mark.peers("playwright")
 
@@ -59,7 +60,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "kind", "options", "rates"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(("loss", "kind", "options", "rates"), every(2, CASES), ids=[case[0] for case in CASES])
 def test_the_browser_runs_the_descent_that_python_runs(
     opened: Any, tmp_path: Path, loss: str, kind: str, options: dict[str, Any], rates: tuple[float, ...]
 ) -> None:
