@@ -108,3 +108,9 @@ def test_the_extremes_of_focal_loss_are_found() -> None:
     c = loss.best_constant([0, 0, 0, 1])
     around = [loss.value([0, 0, 0, 1], np.full(4, c + step)) for step in (-1e-4, 0.0, 1e-4)]
     assert abs(c) < 0.01 and around[1] < min(around[0], around[2])
+
+
+def test_what_rounding_leaves_of_zero_is_zero() -> None:
+    assert ls.parse("abs(y - z - 1)", target="real").best_constant([0.0, 0.0, 1.0, 1.0, 8.0]) == 0.0
+    assert ls.parse("abs(y - p)/y", target="positive", link="exp").best_constant([1.0, 1.0, 2.0, 2.0, 9.0]) == 0.0
+    assert ls.get("mae").best_constant([-1e-300, 1e-300, 1e-300]) == 1e-300

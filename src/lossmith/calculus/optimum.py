@@ -185,7 +185,7 @@ def _between(line: _Line, low: float, high: float, start: float) -> _Minimum:
         limit = ROUNDING * rises
         left = _before(_first(low, left, lambda c: not line.slope(c) < -limit)) if line.slope(low) < -limit else left
     if math.nextafter(left, math.inf) >= right:
-        best = min((left, right), key=lambda c: (line.look(c)[0], c != 0, abs(line.slope(c))))
+        best = min((left, right), key=lambda c: (line.look(c)[0], c != 0, abs(line.slope(c)), len(repr(abs(c)))))
         return _Minimum(best, best)
     middle = left / 2 + right / 2 if max(abs(left), abs(right)) > 1.0 else (left + right) / 2
     return _Minimum(middle, middle)

@@ -87,7 +87,8 @@ def numpy_source(
 
 
 def _safe(text: str) -> str:
-    return "".join(c for c in text if c.isalnum() or c in " _+*.()=-")
+    """A name as it stands between triple quotes."""
+    return "".join(c for c in text if c.isprintable() and c not in '"\\')
 
 
 def _present(node: Node) -> Node:

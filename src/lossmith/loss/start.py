@@ -19,12 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from lossmith.calculus.optimum import Total
 from lossmith.calculus.optimum import best_constant as minimise
 from lossmith.calculus.places import places_behind_a_link, places_between, places_within
-from lossmith.calculus.scan import (
-    Least,
-    NoBestConstantError,
-    Scan,
-    scan,
-)
+from lossmith.calculus.scan import Least, NoBestConstantError, Scan, scan, tied
 from lossmith.compiler import direction, expressions
 from lossmith.errors import ArgumentError
 from lossmith.formula.definition import Definition
@@ -46,6 +41,7 @@ MOST: Final = 64  # heads or classes along each of which constants are tried
 FEWER: Final = 4  # of the places along each of several numbers one in so many is tried
 BEYOND: Final = 2.0**20
 NONE: Final = np.zeros(1)
+TINY: Final = 2.0**-48
 FAR: Final = 1e3  # exp(-1e3) is 0 in every format
 
 
@@ -61,10 +57,21 @@ def best_constant(
     task = Constants(request, rows)
     if task.dimension > 1:
         return task.row()
-    found = task.number()
+    found = _zero_if_as_good(task, task.number())
     if found.why:
         raise _none(request.definition, found)
     return found.at
+
+
+def _zero_if_as_good(task: Constants, found: Least) -> Least:
+    """0 in place of what rounding leaves of it."""
+    if found.why or not 0.0 < abs(found.at) < 1e-3:
+        return found
+    places = places_of(task.definition, task.rows)
+    if abs(found.at) > TINY * max(abs(places[0]), abs(places[-1])):
+        return found
+    there, zero = task._values([found.at, 0.0])
+    return replace(found, at=0.0) if zero <= tied(there) else found
 
 
 def places_tried(

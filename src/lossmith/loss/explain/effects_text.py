@@ -192,6 +192,7 @@ TURNS: Final = (
 )
 PUSHED: Final = "No error pulls towards the truth: every row pushes its prediction away from its target."
 LEVEL: Final = 1.02  # pulls of far errors that differ less than this are nearly the same
+SAME: Final = ", the same further out"
 LATE: Final = 1e5  # errors beyond are too far to say that pulls stay as they are from there on
 
 
@@ -277,7 +278,10 @@ def _one_side(found: Pulls, side: int, base: float) -> str:
     parts = [f"{_hard(g / unit)} at {number(t)}" for t, g in known if t != base and t in found.places[:3]]
     if parts and abs(known[0][1] / unit - 1) < EVEN:
         parts = [f"{_hard(g / unit)} at {number(t)}" for t, g in _smaller(fine, known[0])] + parts
-    return f"{listed(parts)}{_far(fine, found.places[:3][-1], unit)}"
+    far = _far(fine, found.places[:3][-1], unit)
+    if far == SAME and base == found.places[2]:
+        far = f", as hard beyond {number(base)}"
+    return f"{listed(parts)}{far}"
 
 
 def _smaller(fine: Sequence[tuple[float, float]], first: tuple[float, float]) -> list[tuple[float, float]]:
@@ -305,7 +309,7 @@ def _far(fine: Sequence[tuple[float, float]], last: float, unit: float) -> str:
     if not end and not start and level == beyond[0][0]:
         return ""
     if level == beyond[0][0]:
-        return ", the same further out"
+        return SAME
     if start and all(abs(g / start - 1) < LEVEL - 1 for g in pulls):
         return ", nearly the same further out"
     if level < min(LATE, beyond[-1][0]):

@@ -74,7 +74,7 @@ def _is_told(view: View, raw: Floats) -> Any:
     if view.definition.declaration.on == "probability" or view.raw is view.predicted or view.has_classes:
         return True
     p = view.predictions(raw)
-    return (0.0 < p) & (p < 1.0) if view.kind in ("binary", "fraction") else True
+    return (p > 0.0) & (p < 1.0) if view.kind in ("binary", "fraction") else True
 
 
 def _class_spots(view: View, seen: bool) -> Spots:

@@ -3,7 +3,7 @@ Comes in: the object of a loss (see emit/prelude.js), the sample of a page. Goes
 var lossmithBest = (() => {
   "use strict";
 
-  const ALIKE = 2 ** -40, TIE = 2 ** -46, STEEP = 2 ** -40, JUMP = 1e-9, PARTS = 16, ROUNDS = 18, HALVINGS = 64;
+  const ALIKE = 2 ** -40, TIE = 2 ** -46, TINY = 2 ** -48, STEEP = 2 ** -40, JUMP = 1e-9, PARTS = 16, ROUNDS = 18, HALVINGS = 64;
   const SMALL = 2 ** -20, MOST = 8, CLOSE = 0.02, FURTHER = [1, 2 ** 20, 2 ** 40];
   const WORDS = {
     alike: () => "every constant costs the same on this sample",
@@ -212,7 +212,10 @@ var lossmithBest = (() => {
     };
     const value = (c) => asked(program.value, c) ?? NaN;
     const slope = (c) => (asked(program.gradient, c) || [NaN]).reduce((a, b) => a + b, 0);
-    return least(value, slope, best.places, best.ends);
+    const one = least(value, slope, best.places, best.ends);
+    const tiny = TINY * Math.max(Math.abs(best.places[0]), Math.abs(best.places[best.places.length - 1]));
+    if (one.why || !(Math.abs(one.at) < tiny)) return one; // what rounding leaves of 0 is 0
+    return value(0) <= tied(value(one.at)) ? found(0) : one;
   }
 
   const bestConstant = (...asked) => bestOf(...asked).at;
