@@ -60,6 +60,10 @@ def test_the_root_has_a_kink_only_where_its_argument_may_vanish() -> None:
     assert kink.surface is Z**2
 
 
+def test_the_size_of_what_is_positive_has_no_corner() -> None:
+    assert kinks(abs(ls.exp(Z))) == ()
+
+
 def test_a_choice_by_the_target_alone_is_no_kink() -> None:
     assert kinks(ls.where(Y > 1, 2, 1) * (Y - Z) ** 2) == ()
 

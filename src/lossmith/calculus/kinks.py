@@ -53,7 +53,8 @@ def _moves(surface: Node) -> bool:
 
 
 def _abs(node: Node) -> Iterator[Kink]:
-    yield Kink(node.args[0], "abs", "-1", "1", "0")
+    if not is_positive(node.args[0]):
+        yield Kink(node.args[0], "abs", "-1", "1", "0")
 
 
 def _sign(node: Node) -> Iterator[Kink]:

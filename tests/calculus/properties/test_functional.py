@@ -6,6 +6,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.calculus.properties.functionals import estimates
+from lossmith.calculus.properties.symbolic import or_else
 from lossmith.loss.handle import Loss
 
 # Bregman (1967) and Savage (1971): means; Koenker and Bassett (1978): quantiles; Newey and Powell (1987): expectiles;
@@ -86,3 +87,20 @@ def test_class_weights_are_said() -> None:
 def test_a_planted_change_of_slope_far_away_is_no_mean() -> None:
     bent = ls.parse("where(abs(y - z) > 1e9, 2*(y - z)**2 - 1e18, (y - z)**2)", target="real")
     assert shown(bent)[1] != "proved"
+
+
+@pytest.mark.parametrize("below", [0.9, 0.25, 0.3])
+def test_a_pinball_of_any_two_floats_is_a_quantile(below: float) -> None:
+    """SymPy turned the condition between two multiples of y - z round until the stack ended."""
+    tilted = ls.parse(f"maximum({below}*(y - z), {below - 1}*(y - z))", target="real")
+    assert shown(tilted) == (f"quantile {below}", "proved")
+    assert shown(ls.parse(f"maximum({below}*(y - z), 0.2*(z - y)) + 0.1*(y - z)**2", target="real"))[1] != "proved"
+
+
+@pytest.mark.parametrize("raised", [RecursionError, ValueError, NotImplementedError])
+def test_whatever_algebra_raises_is_no_proof(raised: type[Exception]) -> None:
+    @or_else("")
+    def prove() -> str:
+        raise raised
+
+    assert prove() == ""

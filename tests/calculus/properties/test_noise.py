@@ -172,3 +172,22 @@ def test_what_a_loss_of_the_distance_adds_up_to_is_exact_at_corners_and_at_every
 ) -> None:
     model = fact_of(ls.parse(text, target="real")).value
     assert model is not None and model.normaliser == pytest.approx(normaliser, rel=1e-13)
+
+
+@pytest.mark.parametrize("half", [0.5, 0.1, 1e-3])
+def test_a_small_dead_zone_is_no_laplace(half: float) -> None:
+    found = fact_of(ls.parse(f"maximum(0, abs(y - z) - {half})", target="real"))
+    assert found.value is not None and found.value.name == "a density of its own" and found.evidence != "proved"
+
+
+def test_a_small_round_corner_is_no_laplace() -> None:
+    found = fact_of(ls.parse("where(abs(y - z) < 0.01, 0.5*(y - z)**2/0.01, abs(y - z) - 0.005)", target="real"))
+    assert found.value is not None and found.value.name.startswith("Huber") and found.evidence == "proved"
+    assert dict(found.value.numbers) == {"scale": 0.1, "delta": 0.01}
+
+
+@pytest.mark.parametrize(
+    "text", ["3*mse", "expectile(level=0.2)", "2*log_cosh", "huber(delta=2)", "laplace(scale=0.5)"]
+)
+def test_a_named_density_is_proved_on_every_piece(text: str) -> None:
+    assert fact_of(ls.parse(text)).evidence == "proved"

@@ -346,3 +346,34 @@ def test_far_errors_of_a_loss_that_only_jumps_are_open() -> None:
 def test_far_errors_of_a_loss_with_a_ceiling_pull_nothing() -> None:
     ramp = parsed("minimum(1, maximum(0, 1 - (2*y - 1)*z))", target="binary")
     assert robust(ramp).value.kind == "redescending"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("(y - 2*z)**2", {}),
+        ("(y - z)**2 + 0.1*z**2", {}),
+        ("maximum(0, 1 - y*z)", {"target": "binary", "link": None}),
+    ],
+)
+def test_the_place_of_the_least_is_asked_of_every_target(text: str, said: dict[str, Any]) -> None:
+    assert "at other targets it is not where the prediction is the target" in bounded_below(parsed(text, **said)).note
+
+
+def test_a_proved_least_is_not_only_among_what_was_seen() -> None:
+    fact = bounded_below(parsed("abs(y - z - 1)"))
+    assert (fact.evidence, fact.note) == ("proved", "least at y=0, z=-1")
+
+
+def test_the_mirror_of_a_softplus_stands_at_the_right_raw_prediction_and_slow_growth_is_no_constant() -> None:
+    slow = parsed("(log1p(y) - log1p(p))**2", target="nonnegative", link="softplus")
+    assert (symmetric(slow).value, symmetric(slow).evidence) == (False, "refuted")
+    assert (lipschitz(slow).evidence, robust(slow).evidence) == ("open", "open")
+    assert "goes on growing with the target" in lipschitz(slow).note
+    assert bounded_below(slow).note.startswith("least where the prediction is the target; at y=0 approached")
+
+
+def test_no_number_is_called_minus_nothing_and_a_line_without_ends_is_everywhere() -> None:
+    assert strictly_convex(parsed("y - z")).note == "a straight line everywhere at y=0"
+    hinge = parsed("maximum(0, 1 - (2*y - 1)*z)**2", target="binary")
+    assert "is 0 at" in strongly_convex(hinge).note

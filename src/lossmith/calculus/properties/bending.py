@@ -198,7 +198,8 @@ def _straight(study: Study, case: Case, piece: tuple[float, float]) -> Fact[bool
     low, high = max(piece[0], -1e3), min(piece[1], 1e3)
     a, b = low + (high - low) / 4, low + (high - low) / 2
     y = study.targets[0] if case.target is None else case.target
-    note = f"a straight line from {piece[0]:g} to {piece[1]:g} at {study.body.target!r}={y:g}"
+    ends = "everywhere" if np.isinf(piece).all() else f"from {piece[0]:g} to {piece[1]:g}"
+    note = f"a straight line {ends} at {study.body.target!r}={y:g}"
     return Fact(False, "refuted", 1, note, witnesses.straight(study, y, a, b))
 
 
@@ -267,6 +268,6 @@ def _weakest(study: Study) -> Fact[float | None]:
     flat = [row for row in found if row[0] < FLAT]
     least, y, raw = min(flat, key=lambda row: abs(row[2])) if flat else min(found)
     if flat and (most > 1e6 * FLAT or least <= 0):
-        note = f"the second derivative is {least:.3g} at {place(study, y, raw)}"
+        note = f"the second derivative is {least + 0.0:.3g} at {place(study, y, raw)}"
         return Fact(None, "refuted", 1, note, witnesses.flat(study, y, raw, FLAT))
     return Fact(least, "sampled", len(found))

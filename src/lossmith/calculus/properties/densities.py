@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lossmith.formula.node import Node, constant, make
+
 Floats = NDArray[np.float64]
 Numbers = Mapping[str, float]
-Slope = Callable[[Any, Any, Any], Any]  # floats, or expressions of algebra
+Slope = Callable[[Any, Any, Any], Any]  # floats, nodes, or expressions of algebra
 Fit = Callable[[Callable[[float, float], float]], Numbers]
 
 
@@ -23,7 +25,7 @@ Fit = Callable[[Callable[[float, float], float]], Numbers]
 class Known:
     """One density: `slope(y, p, numbers)`, how the numbers follow from slopes at places, and what to say of it.
 
-    `rational`: the slope is made by arithmetic alone, so that algebra can read it.
+    `slope` takes floats, or nodes of formulas; `rational`: it is made by arithmetic alone, so that expressions do too.
     `shows`: the numbers that people want to see.
     `alone`: the factor of y alone that a loss may leave out; `normaliser`: what exp(-loss) adds up to at its barest.
     """
@@ -42,6 +44,25 @@ class Known:
 
 
 FAR: Final = 2.0**30
+
+
+def _map(name: str, x: Any) -> Any:
+    """A function of a node, or of floats."""
+    return make(name, x) if isinstance(x, Node) else getattr(np, name)(x)
+
+
+def _by_side(r: Any, positive: float, otherwise: float) -> Any:
+    """One number where r > 0 and another elsewhere."""
+    if isinstance(r, Node):
+        return make("where", make("less", constant(0.0), r), constant(positive), constant(otherwise))
+    return np.where(r > 0, positive, otherwise)
+
+
+def _clipped(r: Any, size: float) -> Any:
+    """r, at most that size on either side."""
+    if isinstance(r, Node):
+        return make("maximum", make("minimum", r, constant(size)), constant(-size))
+    return np.clip(r, -size, size)
 
 
 def _power_of_variance(at: Callable[[float, float], float]) -> Numbers:
@@ -76,8 +97,8 @@ def _t_numbers(at: Callable[[float, float], float]) -> Numbers:
 
 
 def _secant_numbers(at: Callable[[float, float], float]) -> Numbers:
-    """shape and scale of shape/scale tanh(r / scale), from far away and from 1e-4 away."""
-    far, near = at(0.0, FAR), at(0.0, 2.0**-12) * 2.0**12
+    """shape and scale of shape/scale tanh(r / scale), from far away and from 1e-6 away."""
+    far, near = at(0.0, FAR), at(0.0, 2.0**-20) * 2.0**20
     return {"scale": far / near, "shape": far * far / near} if far > 0 and near > 0 else {}
 
 
@@ -110,6 +131,11 @@ def _log_normal_numbers(at: Callable[[float, float], float]) -> Numbers:
     return {"sigma": one**-0.5} if one > 0 else {}
 
 
+def _power_slope(r: Any, shape: float, scale: float) -> Any:
+    """The slope of |r / scale|**shape."""
+    return shape * _map("sign", r) * _map("abs", r / scale) ** (shape - 1) / scale
+
+
 REAL: Final = ("real",)
 AMOUNTS: Final = ("positive", "nonnegative")
 GAUSSIAN: Final = "exp(-(y - p)**2 / (2 scale**2)) / (scale sqrt(2 pi))"
@@ -130,7 +156,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "exp(-|y - p| / scale) / (2 scale)",
         "2 scale",
-        lambda y, p, n: np.sign(p - y) / n["scale"],
+        lambda y, p, n: _map("sign", p - y) / n["scale"],
         lambda at: {"scale": 1 / at(0.0, 1.0)} if at(0.0, 1.0) > 0 else {},
         "Laplace (1774)",
     ),
@@ -139,7 +165,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "level (1 - level) / scale exp(-pinball(y - p; level) / scale)",
         "scale / (level (1 - level))",
-        lambda y, p, n: np.where(y > p, -n["level"], 1 - n["level"]) / n["scale"],
+        lambda y, p, n: _by_side(y - p, -n["level"], 1 - n["level"]) / n["scale"],
         _sides(0, 1.0),
         "Koenker and Machado (1999)",
     ),
@@ -148,7 +174,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "exp(-w (y - p)**2 / scale**2), w = level where y > p, else 1 - level, over the normaliser",
         "scale sqrt(pi) / 2 (1 / sqrt(level) + 1 / sqrt(1 - level))",
-        lambda y, p, n: 2 * np.where(y > p, n["level"], 1 - n["level"]) * (p - y) / n["scale"] ** 2,
+        lambda y, p, n: 2 * _by_side(y - p, n["level"], 1 - n["level"]) * (p - y) / n["scale"] ** 2,
         _sides(1, 2.0),
         "Fechner (1897)",
     ),
@@ -157,7 +183,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "1 / (4 scale cosh((y - p) / (2 scale))**2)",
         "4 scale, for 2 log cosh((y - p) / (2 scale))",
-        lambda y, p, n: np.tanh((p - y) / (2 * n["scale"])) / n["scale"],
+        lambda y, p, n: _map("tanh", (p - y) / (2 * n["scale"])) / n["scale"],
         lambda at: {"scale": 1 / at(0.0, FAR)} if at(0.0, FAR) > 0 else {},
         "Balakrishnan (1992)",
     ),
@@ -166,7 +192,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "1 / (pi scale cosh((y - p) / scale))",
         "pi scale, for log cosh((y - p) / scale)",
-        lambda y, p, n: np.tanh((p - y) / n["scale"]) * n["shape"] / n["scale"],
+        lambda y, p, n: _map("tanh", (p - y) / n["scale"]) * n["shape"] / n["scale"],
         _secant_numbers,
         "Talacko (1956)",
         holds=lambda n: abs(n["shape"] - 1) < 1e-6,
@@ -177,7 +203,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "cosh((y - p) / scale)**-shape over the normaliser",
         "scale sqrt(pi) gamma(shape / 2) / gamma((shape + 1) / 2)",
-        lambda y, p, n: np.tanh((p - y) / n["scale"]) * n["shape"] / n["scale"],
+        lambda y, p, n: _map("tanh", (p - y) / n["scale"]) * n["shape"] / n["scale"],
         _secant_numbers,
         "Harkness and Harkness (1968)",
     ),
@@ -206,7 +232,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "exp(-huber(y - p; delta) / scale**2) over the normaliser",
         "scale sqrt(2 pi) erf(d / sqrt(2)) + 2 scale exp(-d**2 / 2) / d, where d = delta / scale",
-        lambda y, p, n: np.clip(p - y, -n["delta"], n["delta"]) / n["scale"] ** 2,
+        lambda y, p, n: _clipped(p - y, n["delta"]) / n["scale"] ** 2,
         _huber_numbers,
         "Huber (1964)",
     ),
@@ -215,7 +241,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "exp(-r - exp(-r)) / scale, r = (y - p) / scale",
         "scale",
-        lambda y, p, n: np.expm1((p - y) / n["scale"]) / n["scale"],
+        lambda y, p, n: _map("expm1", (p - y) / n["scale"]) / n["scale"],
         lambda at: {"scale": -1 / at(FAR, 0.0)} if at(FAR, 0.0) < 0 else {},
         "Gumbel (1935)",
     ),
@@ -224,7 +250,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         REAL,
         "exp(-|(y - p) / scale|**shape) over the normaliser",
         "2 scale gamma(1 + 1 / shape)",
-        lambda y, p, n: n["shape"] * np.sign(p - y) * np.abs((p - y) / n["scale"]) ** (n["shape"] - 1) / n["scale"],
+        lambda y, p, n: _power_slope(p - y, n["shape"], n["scale"]),
         _general_normal,
         "Subbotin (1923)",
     ),
@@ -306,7 +332,7 @@ DENSITIES: Final[tuple[Known, ...]] = (
         AMOUNTS,
         "exp(-(log y - log p)**2 / (2 sigma**2)) / (y sigma sqrt(2 pi))",
         "sigma sqrt(2 pi), once 1 / y is there",
-        lambda y, p, n: (np.log(p) - np.log(y)) / (n["sigma"] ** 2 * p),
+        lambda y, p, n: (_map("log", p) - _map("log", y)) / (n["sigma"] ** 2 * p),
         _log_normal_numbers,
         "Galton (1879)",
         alone="1 / y",

@@ -19,7 +19,7 @@ from lossmith.calculus.evidence import Body, Fact, body_of, increasing_part, is_
 from lossmith.calculus.facts import weighed
 from lossmith.calculus.functional import Functional, functional
 from lossmith.calculus.properties.outcomes import Outcomes, line_of_raws, outcomes
-from lossmith.calculus.properties.symbolic import LONGEST, Algebra, Expression, algebra, is_positive, is_zero
+from lossmith.calculus.properties.symbolic import LONGEST, Algebra, Expression, algebra, is_positive, is_zero, or_else
 from lossmith.errors import UnsupportedError
 from lossmith.formula.definition import Definition
 from lossmith.formula.lift import lift
@@ -49,13 +49,18 @@ def _estimates(definition: Definition, given: tuple[tuple[str, float], ...]) -> 
 
 
 def _proved(found: Fact[Functional], body: Body) -> Fact[Functional]:
-    if is_class_kind(body):
-        form = of_classes(body) if found.value.name == "probability" else ""
-    else:
-        known = algebra(body, link_of(body, found.value))
-        test = _two_outcomes if found.value.name == "probability" else _number
-        form = test(known, found.value) if known else ""
+    form = _form(found.value, body)
     return replace(found, evidence="proved", points=0, note=form) if form else found
+
+
+@or_else("")
+def _form(value: Functional, body: Body) -> str:
+    """The form of the gradient in words, where algebra shows it."""
+    if is_class_kind(body):
+        return of_classes(body) if value.name == "probability" else ""
+    known = algebra(body, link_of(body, value))
+    test = _two_outcomes if value.name == "probability" else _number
+    return test(known, value) if known else ""
 
 
 def _mode(definition: Definition, parameters: Mapping[str, float]) -> Fact[Functional] | None:
@@ -142,6 +147,7 @@ def _two_outcomes(known: Algebra, value: Functional) -> str:
 PULLED: Final = "the expected gradient is a positive number times (prediction - share of ones)"
 
 
+@or_else("")
 def of_classes(body: Body) -> str:
     """Whether the loss is a sum over the classes of losses that each are right at the class's share alone.
 
@@ -161,6 +167,7 @@ def of_classes(body: Body) -> str:
 APART: Final = "each class alone: the expected gradient is a positive number times (prediction - share), and a constant"
 
 
+@or_else(False)
 def of_cross_entropy(body: Body) -> bool:
     """Whether the slope of a row by the prediction of a class is that of minus its logarithm: -y / p."""
     given = _on_probability(body)

@@ -23,6 +23,8 @@ from lossmith.calculus.properties.holes import Hole, holes, lost, shown, whole, 
 from lossmith.calculus.properties.parity import mirrored
 from lossmith.formula.definition import Definition, resolved
 from lossmith.formula.link import link_named
+from lossmith.formula.node import Node
+from lossmith.interpret import NUMPY, interpret
 
 DEEP: Final = -1e6
 HIGHEST: Final = 6  # derivatives that are looked at across a corner
@@ -118,14 +120,14 @@ def bounded_below(definition: Definition, parameters: Mapping[str, float] | None
         return Fact(-math.inf, "refuted", 1, f"{deepest[0]:.3g} at {place(study, y, z)}, and lower farther out",
                     witnesses.below(study, y, z, DEEP))  # fmt: skip
     lowest = [row[0] for row in floors]
-    where = _where(study, deepest[1], deepest[2])
+    where = _where_of_all(study, deepest, floors)
     count = len(floors) * 200
     if max(lowest) - min(lowest) > CLOSE * max(1.0, max(map(abs, lowest))):
-        told = "; ".join(part for part in ("it depends on the target", where, lost(study)) if part)
+        told = "; ".join(part for part in ("it depends on the target", _seen(where), lost(study)) if part)
         return Fact(None, "sampled", count, told)
     if missing := lost(study):
-        return Fact(_rounded(min(lowest)), "sampled", count, f"{where}; {missing}")
-    return _proved_floor(study, min(lowest), where) or Fact(_rounded(min(lowest)), "sampled", count, where)
+        return Fact(_rounded(min(lowest)), "sampled", count, f"{_seen(where)}; {missing}")
+    return _proved_floor(study, min(lowest), where) or Fact(_rounded(min(lowest)), "sampled", count, _seen(where))
 
 
 def _falls(study: Study, fall: Hole) -> Fact[float | None]:
@@ -181,20 +183,53 @@ ROUNDS: Final = 12
 FINE: Final = 65  # places between two neighbours: each round divides their distance by 32
 
 
+Floor = tuple[float, float, float]
+RIGHT: Final = "least where the prediction is the target"
+AT: Final = "least at "
+
+
+def _where_of_all(study: Study, deepest: Floor, floors: list[Floor]) -> str:
+    """The place of the least value in words, asked of the least of every target that is looked at."""
+    where = _where(study, *deepest[1:])
+    known = any(_right_raw(study, y) is not None for _, y, _ in floors)
+    all_right = known and all(_is_right(study, y, z) for _, y, z in floors)
+    amounts = study.body.kind not in ("binary", "fraction")
+    if amounts and not where.startswith((RIGHT, AT)) and any(_where(study, y, z) != where for _, y, z in floors):
+        here = f"at {study.body.target!r}={deepest[1]:g} {where}"
+        return f"{RIGHT}; {here}" if all_right else f"{here}; elsewhere at other targets"
+    if where != RIGHT or all_right:
+        return where
+    return f"{AT}{place(study, *deepest[1:])}; at other targets it is not where the prediction is the target"
+
+
+def _is_right(study: Study, y: float, z: float) -> bool:
+    """Whether the least of a target is at the right prediction and not everywhere; so, too, where there is no such one."""
+    if _right_raw(study, y) is None:
+        return True
+    values = study.at(study.body.node, y, study.raws(y))
+    return _where(study, y, z) == RIGHT and not bool((values == values[0]).all())
+
+
+def _seen(where: str) -> str:
+    """A place of which only this much is known."""
+    head, sep, rest = where.partition("; ")
+    return f"{head} among what was seen{sep}{rest}" if where.startswith(AT) else where
+
+
 def _where(study: Study, y: float, z: float) -> str:
     """The place of the least value in words."""
     right = _right_raw(study, y)
     if right is not None:
         here, best = study.at(study.body.node, y, np.array([right, z]))
         if here <= best + 1e-12 * max(1.0, abs(best)):
-            return "least where the prediction is the target"
+            return RIGHT
     if abs(z) >= 25:
         side = "infinity" if z > 0 else "minus infinity"
         side = "the side of the outcome" if study.body.kind in ("binary", "fraction") else side
         if _is_reached(study, y, z):
             return f"reached where the raw prediction is far on {side}"
         return f"approached as the raw prediction goes far to {side}, never reached"
-    return f"least at {place(study, y, z)} among what was seen"
+    return f"{AT}{place(study, y, z)}"
 
 
 def _is_reached(study: Study, y: float, z: float) -> bool:
@@ -210,7 +245,24 @@ def _right_raw(study: Study, y: float) -> float | None:
         return None
     if link == "identity":
         return y
-    return math.log(y) if link == "exp" and y > 0 else None
+    if link == "exp":
+        return math.log(y) if y > 0 else None
+    return _inverted(study.body.predicted(link), study.body.raw, y)
+
+
+@lru_cache(maxsize=512)
+def _inverted(predicted: Node, raw: Node, y: float) -> float | None:
+    """The raw prediction at which a rising map is a number, by halving; None where it never passes that number."""
+
+    def at(z: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(interpret([predicted], {raw: z}, NUMPY)[0][0, 0])
+
+    low, high = -700.0, 1e6
+    while low < (middle := low + (high - low) / 2) < high:
+        low, high = (middle, high) if at(middle) < y else (low, middle)
+    passed = at(high - 1.0) < y < at(high + 1.0)
+    return high if passed and abs(at(high) - y) <= 1e-12 * abs(y) else None
 
 
 # Symmetric ------------------------------------------------------------------------------------------------------------
@@ -245,6 +297,8 @@ def symmetric(definition: Definition, parameters: Mapping[str, float] | None = N
         return Fact(True, "proved", note=lost(study))
     if missing := lost(study):
         return Fact(False, "open", note=missing)
+    if next(_mirrored_rows(study, two, np.zeros(1)), None) is None:
+        return Fact(False, "open", note="no raw prediction is known that is right")
     by_factor = study.body.link == "exp" and not (two or study.body.given)
     return Fact(True, "sampled", len(study.targets) * 33, BY_FACTOR if by_factor else "")
 

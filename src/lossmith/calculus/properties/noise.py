@@ -17,8 +17,16 @@ from lossmith.calculus.evidence import Fact
 from lossmith.calculus.properties.densities import Known, Numbers, recognised
 from lossmith.calculus.properties.functionals import estimates
 from lossmith.calculus.properties.noise_code import differing_code, endless_code
-from lossmith.calculus.properties.noise_proof import shown_constant, shown_slope
-from lossmith.calculus.properties.noise_row import Floats, NoiseRow, noise_row, of_distance, totals_at
+from lossmith.calculus.properties.noise_proof import shown_constant, shown_on_pieces, shown_slope
+from lossmith.calculus.properties.noise_row import (
+    Floats,
+    NoiseRow,
+    at_pieces,
+    case_of_distance,
+    noise_row,
+    of_distance,
+    totals_at,
+)
 from lossmith.calculus.properties.totals import POINTS
 from lossmith.formula.definition import Definition
 
@@ -68,15 +76,17 @@ def noise_model(definition: Definition, parameters: Mapping[str, float] | None =
     row = noise_row(definition, parameters)
     if isinstance(row, Fact):
         return row
-    row, found = _named(row)
-    row = of_distance(row, definition, parameters)
+    case = case_of_distance(row, definition, parameters)
+    row, found = _named(at_pieces(row, case))
+    row = of_distance(row, case)
     totals = totals_at(row)
     if np.isnan(totals).any():
         return Fact(None, "open", note=f"the loss is no number at some targets, added up over {row.over}")
     known = totals[np.isfinite(totals)]
     constant = known.size == totals.size and np.ptp(known) <= CONSTANT * known.max() and known.max() > 0
     if constant:
-        return _complete(row, definition, parameters, found, float(np.median(known)))
+        said = shown_on_pieces(case, *found) if case and found else len(row.raws) > 1
+        return _complete(row, definition, parameters, found, float(np.median(known)), said)
     if found is not None and len(row.raws) == 1:
         return _up_to_the_target(row, *found)
     if not known.size or known.size < totals.size:
@@ -108,10 +118,11 @@ def _complete(
     parameters: Mapping[str, float] | None,
     found: tuple[Known, Numbers] | None,
     normaliser: float,
+    said: bool,
 ) -> Fact[NoiseModel | None]:
-    """The totals are one number."""
+    """The totals are one number; `said`: the density is shown to have its name."""
     note = shown_constant(row)
-    proved = bool(note) and (found is not None or row.kind not in NUMBERS)
+    proved = bool(note) and ((found is not None and said) or row.kind not in NUMBERS)
     model = _of_known(*found, normaliser) if found else _unnamed(row, definition, parameters, normaliser)
     if proved:
         return Fact(model, "proved", note=note)

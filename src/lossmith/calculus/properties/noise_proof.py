@@ -5,16 +5,22 @@ Comes in: a `NoiseRow`. Goes out: the reason in words, or nothing where algebra 
 
 from __future__ import annotations
 
-from lossmith.calculus.properties.densities import Known, Numbers
+import numpy as np
+
+from lossmith.calculus.properties.bending import case_cuts
+from lossmith.calculus.properties.cases import Case, folded
+from lossmith.calculus.properties.densities import ALIKE, Known, Numbers
 from lossmith.calculus.properties.functionals import of_cross_entropy
-from lossmith.calculus.properties.noise_row import NoiseRow
-from lossmith.calculus.properties.symbolic import algebra, exact, is_zero
+from lossmith.calculus.properties.noise_row import NoiseRow, on_pieces
+from lossmith.calculus.properties.pieces import local
+from lossmith.calculus.properties.symbolic import algebra, exact, is_zero, or_else
 from lossmith.calculus.sympy_bridge import to_sympy
 from lossmith.errors import UnsupportedError
 from lossmith.formula.link import link_named
-from lossmith.formula.node import constant, make, substitute
+from lossmith.formula.node import Node, constant, make, substitute
 
 
+@or_else("")
 def shown_constant(row: NoiseRow) -> str:
     """Why the total is one number, or nothing.
 
@@ -60,6 +66,7 @@ def _of_place_and_scale(row: NoiseRow) -> str:
     return ""
 
 
+@or_else(False)
 def shown_slope(row: NoiseRow, known: Known, numbers: Numbers) -> bool:
     """Whether algebra shows that the gradient is that of the density, for all targets and raw predictions."""
     found = algebra(row.body, row.links[0]) if row.body is not None and known.rational and not row.weights else None
@@ -68,3 +75,32 @@ def shown_slope(row: NoiseRow, known: Known, numbers: Numbers) -> bool:
     said = {name: exact(found.raw, float(f"{value:.9g}")) for name, value in numbers.items()}
     slope = known.slope(found.target, found.predicted, said) * found.predicted.diff(found.raw)
     return is_zero(found.slope - slope)
+
+
+@or_else(False)
+def shown_on_pieces(case: Case, known: Known, numbers: Numbers) -> bool:
+    """Whether the gradient is that of the density on every piece between the corners, by algebra.
+
+    The numbers are as exact as floats: where both are straight lines on a piece, two places say whether they are one.
+    """
+    found = case_cuts(case)
+    if not found.sure:
+        return False
+    said = {name: float(f"{value:.9g}") for name, value in numbers.items()}
+    forms = [known.slope(constant(0.0), case.raw, given) for given in (said, numbers)]
+    for point in found.middles if found.at else (-0.3, 0.3):
+        slope = local(case.slope, case.raw, point)
+        exact_one, near_one = (local(folded(form), case.raw, point) for form in forms)
+        if not _is_nothing(slope - exact_one) and not (_is_line(slope, case.raw) and _is_line(near_one, case.raw)):
+            return False
+    places = np.array([*(on_pieces(found) or (-37.0, -0.5, 0.5, 37.0))])
+    own, named = (case.values(form, places) for form in (case.slope, forms[1]))
+    return bool(np.allclose(own, named, rtol=ALIKE, atol=0.0))
+
+
+def _is_nothing(node: Node) -> bool:
+    return is_zero(to_sympy(node))
+
+
+def _is_line(node: Node, raw: Node) -> bool:
+    return is_zero(to_sympy(node).diff(to_sympy(raw), 2))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Final
 
 import numpy as np
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from lossmith.calculus.derivative import gradient
 from lossmith.calculus.evidence import Body, Fact, body_of, example_part
 from lossmith.calculus.properties.bending import case_cuts
-from lossmith.calculus.properties.cases import studied
+from lossmith.calculus.properties.cases import Case, studied
 from lossmith.calculus.properties.outcomes import class_weights
+from lossmith.calculus.properties.pieces import Cuts
 from lossmith.calculus.properties.totals import TOTALS, Density, total
 from lossmith.errors import ArgumentError, UnsupportedError
 from lossmith.formula.definition import Definition, bound, resolved
@@ -55,6 +56,7 @@ class NoiseRow:
     """One row: its formula over the target and raw predictions (`raws`), the links of these, and the kind of target.
 
     `corners`: distances of target and prediction at which a loss of these alone has corners.
+    `between`: distances (prediction less target) on every piece between these, next to its ends and inside.
     `grid`: a tuple of raw predictions for each point (one for each head, or a row of classes in one entry).
     """
 
@@ -69,6 +71,7 @@ class NoiseRow:
     columns: tuple[str, ...]
     body: Body | None
     corners: tuple[float, ...] = ()
+    between: tuple[float, ...] = ()
 
     @property
     def over(self) -> str:
@@ -152,24 +155,46 @@ class NoiseRow:
 
     def places(self) -> tuple[Floats, Floats, Floats]:
         """Targets, predictions and slopes by the prediction at pairs of them."""
-        pairs = np.array(list(product(TARGETS[self.kind], (point[0] for point in self.grid))))
+        far = product(TARGETS[self.kind], (point[0] for point in self.grid))
+        pairs = np.array([*far, *((0.0, distance) for distance in self.between)])
         targets, raws = pairs[:, :1], pairs[:, 1:]
         return targets[:, 0], self.predicted(raws)[:, 0], self._slopes(targets, raws)
 
 
-def of_distance(row: NoiseRow, definition: Definition, parameters: Mapping[str, float] | None) -> NoiseRow:
-    """The row at the raw prediction 0 alone, where its loss depends on y - z alone: the total is the same at all others."""
+def case_of_distance(row: NoiseRow, definition: Definition, parameters: Mapping[str, float] | None) -> Case | None:
+    """The loss as a formula of z - y (the target is 0), where it depends on that alone."""
     study = studied(definition, parameters)
     if row.kind != "real" or len(row.raws) != 1 or row.links != ("identity",) or isinstance(study, str):
+        return None
+    if len(study.cases) != 1 or study.body.node is not row.node:
+        return None
+    case = study.cases[0]
+    return case if case.of_residual and case.target == 0.0 and not case.free else None
+
+
+def at_pieces(row: NoiseRow, case: Case | None) -> NoiseRow:
+    """The row with places on every piece between the corners of its loss of the distance."""
+    return row if case is None else replace(row, between=on_pieces(case_cuts(case)))
+
+
+def on_pieces(found: Cuts) -> tuple[float, ...]:
+    """Places next to the ends of every piece, and inside."""
+    if not found.at:
+        return ()
+    first, last = found.at[0], found.at[-1]
+    inside = [a + (b - a) * share for a, b in pairwise(found.at) for share in NEXT[:-1]]
+    beyond = [share * max(1.0, abs(z)) for share in NEXT for z in (first, last)]
+    return (*(first - b for b in beyond), *inside, *(last + b for b in beyond))
+
+
+NEXT: Final = (2.0**-10, 0.27, 0.5, 1 - 2.0**-10, 37.0)
+
+
+def of_distance(row: NoiseRow, case: Case | None) -> NoiseRow:
+    """The row at the raw prediction 0 alone, where its loss depends on y - z alone: the total is the same at all others."""
+    if case is None:
         return row
-    if (
-        len(study.cases) != 1
-        or not study.cases[0].of_residual
-        or study.cases[0].free
-        or study.body.node is not row.node
-    ):
-        return row
-    return replace(row, grid=((0.0,),), corners=tuple(-z for z in case_cuts(study.cases[0]).at))
+    return replace(row, grid=((0.0,),), corners=tuple(-z for z in case_cuts(case).at))
 
 
 def totals_at(row: NoiseRow) -> Floats:

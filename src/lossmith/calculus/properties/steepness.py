@@ -34,6 +34,7 @@ JUMPS: Final = "the loss jumps"
 STEEP: Final = "the gradient is {:.3g} at {}"
 BENT: Final = "the second derivative is {:.3g} at {}"
 MOVING: Final = "corners that move with other numbers"
+SLOW: Final = 1e-3  # a share of a size: what it grows by over many powers of ten, to be called growing
 LOOSE: Final = 1e-4  # a proved bound that is further than this from what was seen is told as a bound
 
 
@@ -203,9 +204,28 @@ def _constant(study: Study, found: list[Extremes | None], root: Node) -> Fact[fl
     seen_at = [np.abs(study.at(root, y, study.raws(y) + 0.0137)) for y in study.targets]
     if any(not np.isfinite(v).all() and _largest_at_the_edge(v) for v in seen_at):
         return Fact(math.nan, "open", note="still growing at the farthest raw prediction that can be computed")
+    if slow := _slow(study, root):
+        return Fact(math.nan, "open", note=slow)
     values = np.concatenate(seen_at)
     values = values[np.isfinite(values)]
     return Fact(max(float(values.max()), seen if seen == seen else 0.0), "sampled", values.size)
+
+
+def _slow(study: Study, root: Node) -> str:
+    """Where a size goes on growing with the target, as slowly as a logarithm: nothing seen is the largest then."""
+    for way in _ways(study):
+        if way.targets[0] == way.targets[-1]:
+            continue
+        values = np.abs(study.at(root, way.targets, way.raws))
+        at = np.flatnonzero(np.isfinite(values))
+        if at.size < 3 * GROWTH:
+            continue
+        places = [int(at[round(share * (at.size - 1))]) for share in (0.5, 0.75, 1.0)]
+        start, half, end = (float(values[k]) for k in places)
+        if half - start > SLOW * half and end - half > 0.5 * (half - start):
+            told = " and ".join(f"{values[k]:.3g} at {place(study, way.targets[k], way.raws[k])}" for k in places[::2])
+            return f"it goes on growing with the target: {told}"
+    return ""
 
 
 def _largest_at_the_edge(values: Floats) -> bool:

@@ -7,18 +7,47 @@ branches is decided for all numbers at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final, TypeAlias
+from functools import cached_property, wraps
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 
 from lossmith.calculus.evidence import Body
 from lossmith.calculus.sympy_bridge import to_sympy
 from lossmith.errors import UnsupportedError
-from lossmith.formula.node import Node
+from lossmith.formula.node import Node, constant, make, make_from, rebuild
 
 Expression: TypeAlias = Any  # SymPy carries no types
 
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+COMPARED: Final = frozenset({"less", "less_equal", "equal"})
 LONGEST: Final = 400  # operations of an expression that algebra is tried on: beyond it a proof may take minutes
+
+
+def or_else(otherwise: S) -> Callable[[Callable[P, R]], Callable[P, R | S]]:
+    """What a proof says where algebra gives up: SymPy may raise anything, down to a RecursionError."""
+
+    def shield(prove: Callable[P, R]) -> Callable[P, R | S]:
+        @wraps(prove)
+        def tried(*args: P.args, **named: P.kwargs) -> R | S:
+            try:
+                return prove(*args, **named)
+            except Exception:
+                return otherwise
+
+        return tried
+
+    return shield
+
+
+def _against_zero(node: Node, args: tuple[Node, ...]) -> Node:
+    """a < b as a - b < 0: SymPy turns conditions between two multiples of one thing round and round."""
+    if node.op in COMPARED:
+        return make(node.op, args[0] - args[1], constant(0.0))
+    return make_from(node.op, args, node.attr)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +59,7 @@ class Algebra:
 
     def of(self, node: Node) -> Expression:
         """A node as an expression of the target, the raw prediction and numbers. Raises LM330 if it has none."""
-        found = to_sympy(node)
+        found = to_sympy(rebuild(node, _against_zero))
         known = {
             to_sympy(leaf): value for leaf, value in self.body.fixed.items() if to_sympy(leaf) in found.free_symbols
         }
@@ -75,6 +104,7 @@ class Algebra:
         return self.slope.subs(self.target, exact(self.target, value))
 
 
+@or_else(None)
 def algebra(body: Body, link: str) -> Algebra | None:
     """The formula as expressions, or None where it has no such form or a form too long to prove anything of."""
     if body.row_wise or "class" in body.node.axes:
