@@ -60,7 +60,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "kind", "options", "rates"), every(2, CASES, first=1), ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("loss", "kind", "options", "rates"), every(2, CASES, first=1), ids=[case[0] for case in CASES]
+)
 def test_the_browser_runs_the_descent_that_python_runs(
     opened: Any, tmp_path: Path, loss: str, kind: str, options: dict[str, Any], rates: tuple[float, ...]
 ) -> None:

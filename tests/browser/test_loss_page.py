@@ -41,6 +41,7 @@ SHAPES: dict[str, ls.Loss] = {
     "pole": ls.parse("1/(z - 1)**2 + (y - z)**2", target="real", name="pole"),
     "log": ls.parse("log(y - z)", target="real", name="log"),
     "cut": ls.parse("bce.truncate(1.5)"),
+    "percent": ls.parse("100*abs((y - p)/y)", target="positive", link="exp", name="percent"),
 }
 """Of these readings are compared: slopes without bound, places without a number, a corner between points of the grid."""
 MOVED = {"huber": 2.5, "focal": 0.5, "dice": 3.0, "own": 7.0}
@@ -133,7 +134,9 @@ def test_the_numbers_are_those_of_python(opened: Any, made: Any, name: str) -> N
                 assert (np.abs(predicted - ours.predicted) <= AGREE * np.abs(ours.predicted)).all()
 
 
-@pytest.mark.parametrize("name", every(2, ["huber", "cross_entropy", "own", "root", "pole", "log", "cut"]))
+@pytest.mark.parametrize(
+    "name", [*every(2, ["huber", "cross_entropy", "own", "root", "pole", "log", "cut"]), "percent"]
+)
 def test_the_script_reads_off_what_python_read_off(opened: Any, made: Any, name: str) -> None:
     page, loss = opened(made(name)), LOSSES.get(name)
     rows = [[c.inner_text() for c in row.locator("td").all()] for row in page.locator(".reading tbody tr").all()]

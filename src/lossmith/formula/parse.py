@@ -220,7 +220,7 @@ def _refuse_name(vertex: ast.expr, name: str, reading: _Reading, known: Sequence
     hint = f" Write {other}." if other else did_you_mean(name, known)
     if isinstance(vertex, ast.Name) and not hint:
         hint = f' Known here: {", ".join(reading.names)}. For a parameter, declare it: parameters={{"{name}": 1.0}}'
-        hint += f" (on the command line: --set {name}=1); for a column of the rows: columns=(\"{name}\",)."
+        hint += f' (on the command line: --set {name}=1); for a column of the rows: columns=("{name}",).'
     reading.refuse("LM137", vertex, f"{shown} is not known.{hint or ' The words of formulas stand in lossmith.maths.'}")
 
 

@@ -307,3 +307,11 @@ def test_what_cannot_be_looked_at_says_why() -> None:
     ):
         found = view_of(loss.definition)
         assert isinstance(found, str) and reason in found
+
+
+def test_a_loss_that_compares_rows_is_not_said_to_pull_nowhere() -> None:
+    """Among rows of one target every concordance is 0, so that nothing pulls; among others it does."""
+    spread = "(mean((y-mean(y))**2) + mean((z-mean(z))**2) + (mean(y)-mean(z))**2)"
+    concordance = ls.parse(f"1 - 2*mean((y-mean(y))*(z-mean(z)))/{spread}", target="real")
+    assert pulls(seen(concordance)) is None
+    assert "No error pulls" not in concordance.explain() and "no error pulls" not in concordance.explain()

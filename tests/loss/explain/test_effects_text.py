@@ -36,4 +36,6 @@ def test_a_pull_that_is_level_is_told_as_level() -> None:
 
 
 def test_a_pull_that_starts_far_out_goes_on() -> None:
-    assert "beside that of an error of 10: nothing at 0.1 and nothing at 1, as hard beyond 10." in said("maximum(0, abs(y-z)-5)")
+    assert "beside that of an error of 10: nothing at 0.1 and nothing at 1, as hard beyond 10." in said(
+        "maximum(0, abs(y-z)-5)"
+    )

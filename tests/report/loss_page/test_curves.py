@@ -10,6 +10,7 @@ import pytest
 
 import lossmith as ls
 from lossmith.report.loss_page import jumps as found_jumps
+from lossmith.report.loss_page.bends import places
 from lossmith.report.loss_page.curves import curves, grid, least, section
 from lossmith.report.loss_page.extremes import peak
 from lossmith.report.loss_page.jumps import KINDS, jumps, with_corners
@@ -140,3 +141,10 @@ def test_what_has_no_bound_is_told_from_what_is_steep(
     assert [(j.at, j.what) for j in found_jumps.jumps_of(loss, scene, found) if j.endless] == ([jump] if jump else [])
     if lowest:
         assert least(measure, found) == pytest.approx(lowest, abs=1e-9)
+
+
+def test_the_least_at_a_corner_is_that_of_the_corner_itself():
+    loss = ls.parse("100*abs((y-p)/y)", target="positive", link="exp").using("numpy")
+    scene, x = views(loss, "positive")[0].scenes[2], grid(views(loss, "positive")[0], False)
+    at, value = least(partial(curves, loss, scene), curves(loss, scene, x), places(loss, scene, x))
+    assert at == pytest.approx(np.log(5), rel=1e-15) and value == 0

@@ -151,3 +151,23 @@ def test_formulas_of_the_reader_and_designs_have_limits_too():
         lambda y, mean, scale: ((y - mean) / scale) ** 2 / 2 + ls.log(scale)
     )
     assert {limit.label for limit in limits(two)}
+
+
+def test_a_fault_at_one_place_alone_is_no_border():
+    corner = ls.parse("where(abs(y-z)<0.01, 0.5*(y-z)**2/0.01, abs(y-z)-0.005)", target="real")
+    assert limits(corner) == ()  # in float32 the two differ at 0.01 itself, and nowhere nearer
+
+
+def test_what_is_nan_at_every_place_is_said():
+    divergence = ls.parse("y*log(y/p) - y + p", target="nonnegative", link="exp")
+    found = limits(divergence)
+    nowhere = {(row.format, row.output) for row in found if row.side == "everywhere"}
+    assert {row.label for row in found if row.side == "everywhere"} == {"y = 0"} and len(nowhere) == 6
+    assert "y = 0: NaN everywhere" in limits_table(found)[0][1][0]
+
+
+def test_other_heads_rest_where_those_of_the_pictures_do():
+    formula = "log(s) + (y - m)**2/(2*s**2)"
+    two = ls.parse(formula, target="real", heads={"m": "identity", "s": "exp"})
+    broken = {(row.label, row.what) for row in limits(two, (2.0, 1.1)) if (row.view, row.side) == ("s", "below")}
+    assert ("y = 2", "NaN") in broken and ("y = 0", "NaN") not in broken  # 0 / 0 where the mean is right

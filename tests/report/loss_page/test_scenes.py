@@ -71,3 +71,17 @@ def test_grades_get_the_cut_points_around_them() -> None:
 def test_telling_targets_cover_every_kind() -> None:
     assert set(TELLING) == set(DOMAINS)
     assert all(np.isfinite(row.values).all() and len(row.sample) >= 4 for row in TELLING.values())
+
+
+COMPARED = "mean((y-z)**2)/mean((y-mean(y))**2)"
+
+
+def test_rows_that_a_loss_compares_differ_in_target_and_prediction() -> None:
+    (view,) = views(ls.parse(COMPARED, target="real").using("numpy"), "real")
+    assert view.x_label == "raw prediction z" and len(view.scenes) == 3
+    ((_, targets),) = view.scenes[0].targets
+    assert len(set(targets[1:])) == len(set(view.scenes[0].base[1:])) == 3
+
+
+def test_rows_of_differences_alone_stay_over_the_error() -> None:
+    assert views(ls.get("rmse").using("numpy"), "real")[0].x_label.startswith("error")

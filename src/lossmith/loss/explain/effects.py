@@ -280,6 +280,9 @@ def _number_pulls(view: View) -> Pulls | None:
     at = [int(np.flatnonzero(errors == e)[0]) for e in _rounded([*scale.steps, *scale.far])]
     if not np.isfinite([low[at[1]], high[at[1]]]).all():
         return None
+    still = not any(np.any(_floats(half) > 0) for pair in found for half in pair)
+    if still and view.joint and _pulls_among_others(view, scale.targets, errors):
+        return None
     near = zip(scale.targets, found, strict=True)
     powers = [{k for half in pair for k in range(4) if not _is_power(half, errors, k, y)} for y, pair in near]
     return Pulls(
@@ -289,8 +292,15 @@ def _number_pulls(view: View) -> Pulls | None:
         scale.targets[0],
         next((k for k in range(4) if not any(k in wrong for wrong in powers)), None),
         tuple((float(e), float(g), float(h)) for e, g, h in zip(errors, low, high, strict=True)),
-        not any(np.any(_floats(half) > 0) for pair in found for half in pair),
+        still,
     )
+
+
+def _pulls_among_others(view: View, targets: Sequence[float], errors: Floats) -> bool:
+    """Whether anything pulls towards the truth in a batch of different targets: a loss may compare rows."""
+    y, signed = np.repeat(targets, 2 * len(errors)), np.tile(np.concatenate([-errors, errors]), len(targets))
+    pulled = _floats(view.at([view.slope], y, view.raw_at(y + signed))[0][:, 0]) * np.sign(signed)
+    return bool(np.any(pulled > 0) or not np.isfinite(pulled).all())
 
 
 def _pulls_at(view: View, at: float, errors: Floats) -> tuple[Any, Any]:

@@ -111,7 +111,9 @@ def _halved(surface: Surface, a: float, b: float) -> float:
             a = middle
         else:
             b = middle
-    return short_of(a, b)
+    middle, short = a + (b - a) / 2, short_of(a, b)
+    size = np.abs(surface(np.array([short, a, middle, b])))
+    return short if size[0] <= max(size[1], size[3]) else (a, middle, b)[int(np.argmin(size[1:]))]
 
 
 def short_of(a: float, b: float) -> float:

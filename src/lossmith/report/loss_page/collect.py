@@ -25,7 +25,7 @@ from lossmith.loss.handle import Loss
 from lossmith.loss.javascript import javascript_object
 from lossmith.loss.known_facts import KnownFacts
 from lossmith.report.loss_page import follow
-from lossmith.report.loss_page.bends import in_javascript, surfaces
+from lossmith.report.loss_page.bends import in_javascript, places, surfaces
 from lossmith.report.loss_page.best import best
 from lossmith.report.loss_page.curves import curves, grid, least
 from lossmith.report.loss_page.extremes import peak
@@ -94,7 +94,7 @@ def part(
         certificate=certificate_rows(loss),
         source=loss.definition.source,
         equivalents=follow.names(loss),
-        limits=limits(loss),
+        limits=limits(loss, constant.raw),
         limits_of=outputs(loss),
         influence=influence(loss),
         snippets=(code := snippets(asked)),
@@ -182,7 +182,7 @@ def _picture(loss: Loss, view: View, constant: Best) -> Picture:
     kinds = KINDS[:2] if joint else KINDS  # the script takes the curvature of a batch from differences: they never jump
     lines = list(zip(view.scenes, drawn, strict=True))
     seen = [jumps_of(loss, scene, found, kinds) for scene, found in lines]
-    low = [least(partial(curves, loss, scene), found) for scene, found in lines]
+    low = [least(partial(curves, loss, scene), found, places(loss, scene, x)) for scene, found in lines]
     read = [
         reading(
             scene.label,

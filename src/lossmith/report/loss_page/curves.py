@@ -5,7 +5,7 @@ Comes in: a loss, a scene and places on the axis. Goes out: `Curves`. What is no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +30,7 @@ FALLS: Final = (
 )
 EDGE: Final = 60  # steps towards the last finite number
 UNEVEN: Final = 0.618  # of what is left, not half: an edge in the middle would be hit
+ROUNDED: Final = 2.0**-50  # of a place: four units in its last digit
 NEAR_ZERO: Final = 1e-6  # of the window: nothing but what is left of closing in
 
 
@@ -122,8 +123,10 @@ def _predicted(loss: Loss, scene: Scene, x: Floats) -> Floats:
     return np.asarray(loss.predict(z)).reshape(len(x), -1)[:, scene.place if width > 1 else 0]
 
 
-def least(measure: Callable[[Floats], Curves], found: Curves) -> tuple[float, float]:
+def least(measure: Callable[[Floats], Curves], found: Curves, corners: Sequence[float] = ()) -> tuple[float, float]:
     """Where a line is least and how much: closed in from its lowest points; NaN where nothing is finite.
+
+    `corners`: places that are tried too, so that a least at a corner is not read off beside it.
 
     Minus infinity where it falls without bound towards a place beyond which it has no number.
     """
@@ -132,9 +135,19 @@ def least(measure: Callable[[Floats], Curves], found: Curves) -> tuple[float, fl
     lowest = np.flatnonzero(np.isfinite(loss) & (loss < padded[:-2]) & (loss <= padded[2:]))
     order = sorted(lowest, key=lambda i: float(loss[i]))[:MINIMA]
     tried = [_closed_in(measure, found, int(i)) for i in order]
+    if tried and corners:
+        there = measure(np.array(corners)).loss
+        tried += [(at, _but_rounding(found, at, v)) for at, v in zip(corners, there, strict=True) if np.isfinite(v)]
     lowest_loss = min((loss for _, loss in tried if not np.isnan(loss)), default=np.nan)
     alike = [one for one in tried if one[1] <= lowest_loss + TIE * abs(lowest_loss) or one[1] == lowest_loss]
     return min(alike, key=lambda one: (abs(one[0]), one[0]), default=(np.nan, np.nan))
+
+
+def _but_rounding(found: Curves, at: float, value: float) -> float:
+    """The loss at a corner; 0 where it is no more than the slope beside it makes of the rounding of its place."""
+    i = int(np.searchsorted(found.x, at))
+    slope = max(map(abs, found.gradient[max(i - 1, 0) : i + 1]), default=0.0)
+    return 0.0 if abs(value) <= ROUNDED * abs(at) * slope < np.inf else value
 
 
 def _closed_in(measure: Callable[[Floats], Curves], found: Curves, i: int) -> tuple[float, float]:
@@ -147,9 +160,11 @@ def _closed_in(measure: Callable[[Floats], Curves], found: Curves, i: int) -> tu
             return _at_the_edge(measure, found.x[i], found.x[beside])
     at = section(lambda x: measure(np.array([x])).loss[0], found.x[i - 1], found.x[i + 1])
     short = 0.0 if abs(at) < NEAR_ZERO * (found.x[-1] - found.x[0]) else float(f"{at:.6g}")
-    value, lower = measure(np.array([short])).loss[0], measure(np.array([at])).loss[0]
+    value, lower = (measure(np.array([place])).loss[0] for place in (short, at))
     falls = not np.isfinite(lower) or loss[i] - lower > FALLS * (max(loss[i - 1], loss[i + 1]) - loss[i])
-    return short, -np.inf if falls else value
+    if falls:
+        return short, -np.inf
+    return (short, value) if value <= lower + TIE * abs(lower) else (at, lower)
 
 
 def _at_the_edge(measure: Callable[[Floats], Curves], inside: float, outside: float) -> tuple[float, float]:

@@ -273,7 +273,7 @@ def _slider_data(slider: Slider) -> dict[str, Any]:
 
 def limits_in(found: LossPart, v: int) -> list[Limit]:
     """The limits of number formats that an axis can show, of the scenes of one view."""
-    return [row for row in found.limits if row.view == found.pictures[v].view.name and row.side != "near"]
+    return [row for row in found.limits if row.view == found.pictures[v].view.name and row.side in ("below", "above")]
 
 
 def _view_data(picture: Picture, rows: Sequence[Limit], width: int) -> dict[str, Any]:

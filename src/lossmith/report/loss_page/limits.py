@@ -2,51 +2,44 @@
 
 Comes in: a loss. Goes out: `Limit` records: from which raw prediction on, outwards or towards the target, the value,
 gradient or curvature of the plain formula is infinite, NaN or a false zero, where the loss's own kernel gives a number.
-Derivatives of the plain formula are those of the chain rule, step by step, nothing cancelled. Places are found by a coarse
-walk and then by closing in.
+Places are found by a coarse walk and then by closing in.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossmith.calculus.additivity import additive_part
-from lossmith.calculus.derivative import gradient, tangent
-from lossmith.calculus.diagonal import diagonal
-from lossmith.calculus.terms import or_zero
 from lossmith.compiler import direction
 from lossmith.errors import LossmithError
-from lossmith.formula.definition import resolved
-from lossmith.formula.node import OPERATIONS, Node, constant, make, make_from, rebuild, symbols
-from lossmith.interpret import System, interpret, numpy_system
+from lossmith.formula.node import Node, symbols
+from lossmith.interpret import interpret
 from lossmith.kernel.rows import load
 from lossmith.loss.evaluate import evaluate, with_direction
 from lossmith.loss.handle import Loss
+from lossmith.report.loss_page.plain import ONE, Output, plain_formulas, plain_system
 from lossmith.report.loss_page.record import Scene, View
 from lossmith.report.loss_page.scenes import views
 
 Array = NDArray[Any]
-Output = Literal["value", "gradient", "hessian"]
-Side = Literal["below", "above", "near"]
+Side = Literal["below", "above", "near", "everywhere"]
 Fault = Literal["infinite", "NaN", "false zero"]
 
 FORMATS: Final[Mapping[Literal["float32", "float64"], Any]] = {"float32": np.float32, "float64": np.float64}
 ASKED: Final[Mapping[Output, str]] = {"value": "value", "gradient": "gradient", "hessian": "hvp"}
-ONE: Final = constant(1.0)
 
 
 @dataclass(frozen=True)
 class Limit:
     """From `at` on, on this side (`near`: from there to the target, on both), the plain formula gives `what`; the kernel `ours`.
 
+    `everywhere`: at all places looked at, `at` being one of them.
     `target` is the target of the row that moves (of classes: 1 where the moving class is the true one, its share of a simplex),
     and `label` the scene of the page that it belongs to, in the view of that name.
     """
@@ -62,10 +55,11 @@ class Limit:
     view: str
 
 
-def limits(loss: Loss) -> tuple[Limit, ...]:
+def limits(loss: Loss, rest: Sequence[float] = ()) -> tuple[Limit, ...]:
     """Where the plain formula of a loss first fails, for the targets that its page shows; empty where it does not.
 
-    Of a loss whose rows are finished together: those of one row that moves in the page's batch.
+    Of a loss whose rows are finished together: those of one row that moves in the page's batch. `rest`: raw predictions at
+    which heads rest, as in the page's pictures.
 
     >>> import lossmith as ls
     >>> found = [l for l in limits(ls.get("bce")) if (l.format, l.output, l.target) == ("float64", "value", 0.0)]
@@ -73,9 +67,9 @@ def limits(loss: Loss) -> tuple[Limit, ...]:
     [(-37.4, 'below', 'false zero'), (36.7, 'above', 'infinite')]
     """
     loss, known = loss.using("numpy"), outputs(loss)
-    plain = {output: node for output, node in _plain(loss).items() if output in known}
+    plain = {output: node for output, node in plain_formulas(loss).items() if output in known}
     found: list[Limit] = []
-    for view in views(loss, loss.target):
+    for view in views(loss, loss.target, rest):
         for scene, (name, dtype) in itertools.product(view.scenes, FORMATS.items()):
             probe = _Probe(loss, plain, view, scene, np.dtype(dtype))
             found += [replace(limit, format=name) for limit in _along(probe)]
@@ -99,76 +93,6 @@ def outputs(loss: Loss) -> tuple[Output, ...]:
     except LossmithError:
         return ("value", "gradient")
     return tuple(ASKED)
-
-
-# The plain formula --------------------------------------------------------------------------------------------------
-
-
-def _divided(a: Node, total: Node) -> Node:
-    return make("divide", a, total)
-
-
-# What a person writes for a node that has a safe form.
-WRITTEN: Final[Mapping[str, Callable[..., Node]]] = MappingProxyType(
-    {
-        "sigmoid": lambda z: ONE / (ONE + make("exp", -z)),
-        "softplus": lambda z: make("log", ONE + make("exp", z)),
-        "log_sigmoid": lambda z: make("log", ONE / (ONE + make("exp", -z))),
-        "log_cosh": lambda z: make("log", make("cosh", z)),
-        "expm1": lambda z: make("exp", z) - ONE,
-        "log1p": lambda z: make("log", ONE + z),
-        "softmax": lambda z: _divided(make("exp", z), make("class_sum", make("exp", z))),
-        "log_softmax": lambda z: make("log", _divided(make("exp", z), make("class_sum", make("exp", z)))),
-        "class_logsumexp": lambda z: make("log", make("class_sum", make("exp", z))),
-        "example_logsumexp": lambda z: make("log", make("example_sum", make("exp", z))),
-        "example_rms": lambda z: make("sqrt", make("example_mean", z * z)),
-        "xlogy": lambda a, b: a * make("log", b),
-        "xlog1py": lambda a, b: a * make("log", ONE + b),
-        "sigmoid_power": lambda z, b: make("power", ONE / (ONE + make("exp", -z)), b),
-    }
-)
-
-# What derivatives bring in; as plain steps.
-STEPS: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
-    {
-        "safe_divide": lambda a, b: np.asarray(a / b),
-        "vanishing_product": lambda a, b: np.asarray(a * b),
-        "sigmoid": lambda a: np.asarray(1 / (1 + np.exp(-a))),
-        "softplus": lambda a: np.asarray(np.log(1 + np.exp(a))),
-        "xlogy": lambda a, b: np.asarray(a * np.log(b)),
-    }
-)
-
-
-def _plain(loss: Loss) -> dict[Output, Node]:
-    """The formulas of a row's own value, gradient and curvature; of a loss that is no sum over rows, of the finished number.
-
-    There each place is a group of rows: sums over rows are sums over the rows of a group.
-    """
-    definition = loss.definition
-    whole = rebuild(resolved(definition), _as_written)
-    part, raw = additive_part(whole), definition.roles.raw[0]
-    if part is None:
-        whole = rebuild(whole, _by_group)
-        slope = gradient(whole, raw)
-        return {"value": whole, "gradient": slope, "hessian": or_zero(tangent(slope, {raw: direction(raw)}))}
-    slope = gradient(part.term, raw)
-    return {"value": part.term, "gradient": slope, "hessian": diagonal(slope, raw)}
-
-
-def _by_group(node: Node, args: tuple[Node, ...]) -> Node:
-    return make_from(node.op, args, ("group",) if OPERATIONS[node.op].joins_examples else node.attr)
-
-
-def _as_written(node: Node, args: tuple[Node, ...]) -> Node:
-    if node.op in WRITTEN and node.attr is None:
-        return WRITTEN[node.op](*args)
-    return make_from(node.op, args, node.attr)
-
-
-def _system(dtype: np.dtype[Any]) -> System:
-    system = numpy_system(dtype)
-    return replace(system, primitives=MappingProxyType({**system.primitives, **STEPS}))
 
 
 # Looking ------------------------------------------------------------------------------------------------------------
@@ -220,7 +144,7 @@ class _Probe:
         raw, copies = self.raw(x), len(x)
         groups = np.repeat(np.arange(copies), self.rows)
         leaves = _leaves(self, raw, self.targets(copies), self.columns(copies))
-        found = interpret([*self.plain.values()], leaves, _system(self.dtype), groups)
+        found = interpret([*self.plain.values()], leaves, plain_system(self.dtype), groups)
         return {output: _moving(self, a, copies) for output, a in zip(self.plain, found, strict=True)}
 
     def ours(self, x: Array) -> dict[Output, Array]:
@@ -327,7 +251,11 @@ def _along(probe: _Probe) -> Iterator[Limit]:
     walks: list[tuple[Side, Array]] = [(side, _walk(probe, side)) for side in SIDES]
     walks += [("near", _inwards(probe, sign)) for sign in (-1.0, 1.0)]
     asked = [(output, side, x) for side, x in walks for output in probe.plain]
-    gaps = _first_faults(probe, asked)
+    whole = _everywhere(probe, walks[:2])
+    for gap in whole:
+        yield _limit(probe, gap)
+    known = {gap.output for gap in whole}
+    gaps = _first_faults(probe, [one for one in asked if one[0] not in known])
     for _ in range(ROUNDS):
         gaps = _first_faults(probe, [(gap.output, gap.side, _between(gap, probe.dtype)) for gap in gaps])
     centre = float(probe.scene.targets[0][1][0])
@@ -337,8 +265,26 @@ def _along(probe: _Probe) -> Iterator[Limit]:
         if gap.side == "near"
     }
     for gap in (*(gap for gap in gaps if gap.side != "near"), *widest.values()):
-        told = gap.output, _target(probe), gap.faulty, gap.side, gap.what, gap.ours
-        yield Limit("float64", *told, probe.scene.label, probe.view.name)
+        yield _limit(probe, gap)
+
+
+def _limit(probe: _Probe, gap: _Gap) -> Limit:
+    told = gap.output, _target(probe), gap.faulty, gap.side, gap.what, gap.ours
+    return Limit("float64", *told, probe.scene.label, probe.view.name)
+
+
+def _everywhere(probe: _Probe, walks: Sequence[tuple[Side, Array]]) -> list[_Gap]:
+    """Outputs that the plain formula gives nowhere: NaN or infinite at all places, some with a number of the kernel's."""
+    x = np.unique(np.concatenate([places for _, places in walks]))
+    found: list[_Gap] = []
+    lost = {output: a for output, a in probe.theirs(x).items() if not np.isfinite(a).any()}
+    ours = probe.ours(x) if lost else {}
+    for output, a in lost.items():
+        j = int(np.argmin(np.where(np.isfinite(ours[output]), np.abs(x), np.inf)))
+        what = _fault(a[j], ours[output][j])
+        if what is not None:
+            found.append(_Gap(output, "everywhere", float(x[j]), float(x[j]), what, float(ours[output][j])))
+    return found
 
 
 def _first_faults(probe: _Probe, asked: Sequence[tuple[Output, Side, Array]]) -> list[_Gap]:
@@ -352,7 +298,9 @@ def _first_faults(probe: _Probe, asked: Sequence[tuple[Output, Side, Array]]) ->
     for output, side, places in asked:
         at = np.searchsorted(x, places)
         there = theirs[output][at]
-        for j in np.flatnonzero((there == 0) | ~np.isfinite(there)):
+        broken = (there == 0) | ~np.isfinite(there)
+        lasts = broken & np.append(broken[1:], True)  # one place alone is no "from there on"
+        for j in np.flatnonzero(lasts):
             own = (ours or probe.ours(places[j : j + 1]))[output][at[j] if ours else 0]
             what = _fault(there[j], own)
             if what is not None:

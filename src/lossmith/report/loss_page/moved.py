@@ -148,6 +148,8 @@ def _nearby(loss: Loss, y: Floats) -> float:
     columns = _columns(loss, y)
     places = _places(loss, y, columns)
     seen = np.array([loss.value(y, np.full(y.size, c), columns=columns) for c in places])
+    if np.isnan(seen).all():
+        return _constant(loss, y)
     low = tied(float(np.nanmin(seen)))
     good = np.flatnonzero(seen <= low)
     if not good.size or good[0] == 0 or good[-1] == len(places) - 1:

@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from lossmith.errors import LossmithError
+from lossmith.formula.definition import resolved
 from lossmith.formula.link import link_named
+from lossmith.formula.node import among, symbols, walk
 from lossmith.loss.handle import Loss
 from lossmith.report.loss_page.number_text import short
 from lossmith.report.loss_page.record import Numbers, Scene, View
@@ -33,7 +35,7 @@ class Telling(NamedTuple):
 
 
 TELLING: Final[dict[str, Telling]] = {
-    "real": Telling((-2.0, 0.0, 2.0), (0.0, 0.0, 1.0, 1.0, 8.0), ((0.0, 0.5), (0.0, -1.0), (0.0, 1.5))),
+    "real": Telling((-2.0, 0.0, 2.0), (0.0, 0.0, 1.0, 1.0, 8.0), ((-1.0, 0.5), (1.0, -1.0), (3.0, 1.5))),
     "positive": Telling((0.5, 1.0, 5.0), (1.0, 1.0, 2.0, 2.0, 9.0), ((1.0, 0.5), (2.0, 0.0), (5.0, -0.5))),
     "nonnegative": Telling((0.0, 1.0, 5.0), (0.0, 1.0, 2.0, 2.0, 10.0), ((0.0, 0.5), (1.0, 0.0), (5.0, -0.5))),
     "count": Telling((0.0, 1.0, 5.0), (0.0, 1.0, 2.0, 2.0, 10.0), ((0.0, 0.5), (1.0, 0.0), (5.0, -0.5))),
@@ -86,7 +88,12 @@ def views(loss: Loss, kind: str, others: Sequence[float] = (), *, over_error: bo
 
 
 def moves_with_the_target(loss: Loss) -> bool:
-    """Whether a loss of one number looks at the difference of target and prediction alone (seen at several)."""
+    """Whether a loss of one number looks at the difference of target and prediction alone.
+
+    Of rows that are finished together by its formula, which reads both nowhere else; of a row alone as seen at several.
+    """
+    if not loss.is_additive and not _reads_differences(loss):
+        return False
     if loss.link != "identity" or len(loss.definition.declaration.target) > 1 or loss.definition.declaration.columns:
         return False
     x = np.array([-3.0, -0.9, -0.25, 0.125, 0.6, 2.5])
@@ -97,6 +104,14 @@ def moves_with_the_target(loss: Loss) -> bool:
     except LossmithError:
         return False
     return all(np.allclose(a, b[0], rtol=1e-9, atol=1e-12) for b in (seen, rows) for a in b)
+
+
+def _reads_differences(loss: Loss) -> bool:
+    """Whether the formula reads target and prediction only as the one minus the other."""
+    formula = resolved(loss.definition)
+    read = {*symbols(formula, role="target"), *symbols(formula, role="raw"), *symbols(formula, role="prediction")}
+    users = [node for node in walk(formula) if any(among(leaf, node.args) for leaf in read)]
+    return all(node.op == "subtract" and set(node.args) == read for node in users) and len(read) > 1
 
 
 def columns_of(loss: Loss, targets: Sequence[float], kind: str) -> tuple[tuple[str, Numbers], ...]:

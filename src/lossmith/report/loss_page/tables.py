@@ -16,7 +16,12 @@ OUTPUTS: Final = {"value": "loss", "gradient": "gradient", "hessian": "curvature
 """What an output is called on the page."""
 
 KERNELS: Final = (("numpy", "float32"), ("numpy", "float64"), ("numba", "float32"), ("numba", "float64"))
-SIDES: Final = {"above": "from {} on", "below": "up to {}", "near": "within {} of the target"}
+SIDES: Final = {
+    "above": "from {} on",
+    "below": "up to {}",
+    "near": "within {} of the target",
+    "everywhere": "everywhere",
+}
 BRANCH: Final = "branches"
 
 

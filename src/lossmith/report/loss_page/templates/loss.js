@@ -133,11 +133,11 @@ var lossmithPage = (data) => {
   /** Everything of one line that follows from parameters, window and axis. */
   function refreshed(state, line) {
     const { joint } = parts[line.j], x = grid(state.window, joint), plain = measured(line, x), measure = (at) => measured(line, at);
-    const seen = jumps(measure, plain, joint, branches(line, x));
+    const corners = branches(line, x), seen = jumps(measure, plain, joint, corners);
     const found = seen.length ? parted(state, line, seen) : { ...plain, shown: plain };
     const endless = (joint ? PICTURES.slice(0, 2) : PICTURES).filter((what) => peak(measure, plain, what)?.endless);
     const told = (at) => short(along(state, line, at));
-    return { ...line, found, seen, endless, dead: deadOf(found), cells: reading(measure, between(measure, plain, seen), seen, least(measure, plain), told) };
+    return { ...line, found, seen, endless, dead: deadOf(found), cells: reading(measure, between(measure, plain, seen), seen, least(measure, plain, corners), told) };
   }
 
   const overError = (state) => parts[0].views[state.v].xLabel.startsWith("error"); // a constant is no error

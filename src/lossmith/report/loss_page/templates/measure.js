@@ -105,7 +105,9 @@ var lossmithMeasure = (() => {
       if (Math.sign(surface(middle)) === side) a = middle;
       else b = middle;
     }
-    return shortOf(a, b);
+    const middle = a + (b - a) / 2, near = shortOf(a, b), size = (v) => Math.abs(surface(v));
+    if (size(near) <= Math.max(size(a), size(b))) return near;
+    return [a, middle, b].reduce((one, v) => (size(v) < size(one) ? v : one));
   }
 
   /** The zeros of a surface between these places; also where it dips to 0 between two of them: as `zeros` in bends.py. */
@@ -226,14 +228,25 @@ var lossmithMeasure = (() => {
     return loss(at) <= lowest ? [at, loss(at)] : [inside, lowest];
   }
 
-  /** Where a line is least and how much; minus infinity where it falls without bound. */
-  function least(measure, found) {
+  /** Where a line is least and how much, corners tried too; minus infinity where it falls without bound. */
+  function least(measure, found, corners = []) {
     const loss = Array.from(found.loss, (v) => (Number.isFinite(v) ? v : Infinity)), at = (i) => loss[i] ?? Infinity;
     const lowest = loss.flatMap((v, i) => (v < Infinity && v < at(i - 1) && v <= at(i + 1) ? [i] : []));
     const tried = lowest.sort((i, j) => loss[i] - loss[j]).slice(0, MINIMA).map((i) => leastAround(measure, found, i));
+    if (tried.length && corners.length) {
+      const there = measure(Float64Array.from(corners)).loss;
+      corners.forEach((at, k) => { if (Number.isFinite(there[k])) tried.push([at, butRounding(found, at, there[k])]); });
+    }
     const bound = tried.reduce((a, [, v]) => (v < a ? v : a), Infinity);
     const alike = tried.filter(([, v]) => v === bound || v <= bound + TIE * Math.abs(bound));
     return alike.sort(([a], [b]) => Math.abs(a) - Math.abs(b) || a - b)[0] ?? [NaN, NaN];
+  }
+
+  /** The loss at a corner; 0 where it is no more than the slope beside it makes of the rounding of its place. */
+  function butRounding({ x, gradient }, at, value) {
+    const i = x.findIndex((v) => v >= at), slope = Math.max(...[i - 1, i].map((k) => Math.abs(gradient[k] ?? 0)));
+    const noise = 2 ** -50 * Math.abs(at) * slope;
+    return Math.abs(value) <= noise && noise < Infinity ? 0 : value;
   }
 
   function leastAround(measure, { x, loss }, i) {
@@ -243,7 +256,8 @@ var lossmithMeasure = (() => {
     const place = section(at, x[i - 1], x[i + 1]), lower = at(place);
     const rounded = Math.abs(place) < NEAR_ZERO * width({ x }) ? 0 : Number(place.toPrecision(6));
     const falls = !Number.isFinite(lower) || loss[i] - lower > GROWN * (Math.max(loss[i - 1], loss[i + 1]) - loss[i]);
-    return [rounded, falls ? -Infinity : at(rounded)];
+    if (falls) return [rounded, -Infinity];
+    return at(rounded) <= lower + TIE * Math.abs(lower) ? [rounded, at(rounded)] : [place, lower];
   }
 
   const toZero = (at, found) => (Math.abs(at) < ROUNDING * width(found) ? 0 : at);
