@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from lossmith.emit.table import ONE_BY_ONE
 from lossmith.emit.to_numpy import needed
 from lossmith.emit.writer import Writer, compute
 from lossmith.formula.node import Node, among, number_of
@@ -19,10 +20,6 @@ from lossmith.emit.vectormath_sums import close_sum, no_terms, part_of, with_sho
 from lossmith.emit.vectormath_tiles import fill, spill
 """
 FOR_MASKS: Final[Mapping[str, str]] = {"logical_not": "opposite({0})"}
-SCALAR_ONLY: Final = frozenset(
-    {"digamma", "erf", "lgamma", "normal_cdf", "log_normal_cdf", "normal_hazard", "normal_gap", "sin", "cos"}
-)
-"""Operations that take one number at a time."""
 WIDTH: Final[Mapping[bool, int]] = {True: 32, False: 16}
 """Rows of a block in float32 and in float64: four vectors of 256 bits, whose latencies hide each other."""
 PART: Final = 8
@@ -32,7 +29,7 @@ SLOW: Final = frozenset({"exp", "expm1", "exp_muladd", "log", "log1p", "log1p_un
 
 def takes_blocks(order: Sequence[Node]) -> bool:
     """Whether every operation has a form for lanes."""
-    return not any(node.op in SCALAR_ONLY for node in order)
+    return not any(node.op in ONE_BY_ONE for node in order)
 
 
 def block_loop(w: Writer, order: list[Node]) -> None:

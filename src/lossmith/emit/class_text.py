@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 from lossmith.emit.class_plan import Loop, Plan
 from lossmith.emit.class_precision import is_fall
 from lossmith.emit.class_targets import HERE
-from lossmith.emit.table import number_text, spelling
+from lossmith.emit.table import ONE_BY_ONE, number_text, spelling
 from lossmith.emit.writer import Leaf
 from lossmith.formula.node import OPERATIONS, Node, among, is_number, number_of, symbol_of
 
 Layout = Literal["rows", "classes"]
-ONE_BY_ONE: Final = frozenset(
-    {"erf", "lgamma", "normal_cdf", "log_normal_cdf", "normal_hazard", "normal_gap", "digamma", "sin", "cos"}
-)
-"""Functions that branch or call the C library: they take lane after lane."""
 
 
 @dataclass

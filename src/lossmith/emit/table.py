@@ -122,6 +122,11 @@ TABLE: Final[dict[str, tuple[Cell, Cell, Cell, Cell]]] = {
     "group_count": ("np.float64(n_groups)", _FINISH, "rows.n_groups", "G"),
 }
 
+ONE_BY_ONE: Final = frozenset(
+    {"erf", "lgamma", "normal_cdf", "log_normal_cdf", "normal_hazard", "normal_gap", "digamma", "sin", "cos"}
+)
+"""Functions that branch or call the C library in a Numba loop: they take one number, or lane after lane."""
+
 TARGETS: Final[dict[Target, int]] = {"numpy": 0, "numba": 1, "torch": 2, "js": 3}
 
 
