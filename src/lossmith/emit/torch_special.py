@@ -110,7 +110,9 @@ def normal_cdf(z: Any) -> Any:
 @_in_float64
 def log_normal_cdf(z: Any) -> Any:
     """The logarithm of that share."""
-    far = -0.5 * z * z - 0.9189385332046728 - torch.log(_hazard(z))
-    beyond = _cdf(-torch.abs(z))
+    left = -torch.abs(z)
+    hazard = _hazard(left)
+    far = -0.5 * z * z - 0.9189385332046728 - torch.log(hazard)
+    beyond = torch.where(left < -1.5, _density(left) / hazard, _share(left))
     near = torch.where(z < 0.0, torch.log(beyond), torch.log1p(-beyond))
     return torch.where(z < -1.5, far, near)
