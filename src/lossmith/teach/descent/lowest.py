@@ -69,7 +69,7 @@ def _by_newton(objective: Objective, at: Floats) -> Floats:
     """Newton's steps, halved until they lower the loss, as long as they do."""
     value, slope = objective.value_and_gradient(at)
     for _ in range(NEWTON):
-        step = _newton_step(objective, at, slope)
+        step = _newton_step(objective.hessian(at), slope)
         for halving in range(6):
             further = at + step / 2**halving
             lower, next_slope = objective.value_and_gradient(further)
@@ -83,9 +83,8 @@ def _by_newton(objective: Objective, at: Floats) -> Floats:
     return at
 
 
-def _newton_step(objective: Objective, at: Floats, slope: Floats) -> Floats:
+def _newton_step(matrix: Floats, slope: Floats) -> Floats:
     """Against the gradient, over the curvature; directions without curvature are left alone."""
-    matrix = objective.hessian(at)
     if not np.isfinite(matrix).all():
         return -slope
     values, vectors = np.linalg.eigh(matrix)
@@ -110,5 +109,5 @@ def _at_rest(objective: Objective, first: Floats, at: Floats, slope: Floats) -> 
     before = np.einsum("ij,ik,kj->j", flat, there, flat)
     if (before > FLAT * max(float(np.linalg.eigvalsh(there)[-1]), 0.0)).any():
         return False
-    step = float(np.linalg.norm(_newton_step(objective, at, slope)))
+    step = float(np.linalg.norm(_newton_step(here, slope)))
     return step <= 1e-3 * max(1.0, float(np.linalg.norm(at - first)))
